@@ -1,0 +1,62 @@
+package core
+
+import (
+	"context"
+	"runtime/debug"
+)
+
+// protect calls f and turns a panic into an error (ERR-2).
+func protect(ctx context.Context, f func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanic(p)
+		}
+	}()
+	return f(ctx)
+}
+
+// isolate calls f on a goroutine of its own and turns a panic, and a
+// runtime.Goexit, which ends that goroutine, into an error.
+func isolate(ctx context.Context, f func(context.Context) error) error {
+	result := make(chan error, 1)
+	go func() {
+		returned := false
+		defer func() {
+			if !returned {
+				result <- newGoexit()
+			}
+		}()
+		err := protect(ctx, f)
+		returned = true
+		result <- err
+	}()
+	return <-result
+}
+
+func newPanic(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }
+
+func newGoexit() *PanicError { return &PanicError{Value: ErrGoexit, Stack: debug.Stack()} }
+
+// safely calls an observer or a handler; a panic in it is logged (ERR-3).
+func (m *manager) safely(what string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := newPanic(p)
+			m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", err, "stack", string(err.Stack))
+		}
+	}()
+	f()
+}
+
+// observe tells the observers.
+func (m *manager) observe(e Event) {
+	if len(m.opts.Observers) == 0 {
+		return
+	}
+	if e.Time.IsZero() {
+		e.Time = m.opts.Now()
+	}
+	for _, o := range m.opts.Observers {
+		m.safely("observer", func() { o(e) })
+	}
+}

@@ -1,0 +1,180 @@
+package core
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// TickFrom returns the tick of the run whose context ctx is, or is derived
+// from, with the number of the attempt (OBS-3); false outside of a run.
+func TickFrom(ctx context.Context) (Tick, bool) {
+	t, ok := ctx.Value(tickKey{}).(*Tick)
+	if !ok {
+		return Tick{}, false
+	}
+	return *t, true
+}
+
+// Logger returns the manager's logger with the run's worker, tick and attempt
+// on every record (OBS-3). Outside of a run it is slog.Default().
+func Logger(ctx context.Context) *slog.Logger {
+	j, ok := ctx.Value(jobKey{}).(*Job)
+	if !ok {
+		return slog.Default()
+	}
+	t, ok := TickFrom(ctx)
+	if !ok {
+		return j.m.opts.Logger.With("worker", j.worker.Name)
+	}
+	return j.m.opts.Logger.With("worker", t.Worker, "tick", t.ID(), "attempt", t.Attempt)
+}
+
+// Stopping returns a channel that is closed when Stop is called on the manager
+// whose run's, or hook's, context this is: well before the context is
+// cancelled, so that a long run can come to a good end (STP-8). Outside of a
+// run it is nil, which is never closed.
+func Stopping(ctx context.Context) <-chan struct{} {
+	j, ok := ctx.Value(jobKey{}).(*Job)
+	if !ok {
+		return nil
+	}
+	return j.m.stopping
+}
+
+type (
+	tickKey struct{} // *Tick
+	jobKey  struct{} // *Job, in runs and hooks
+)
+
+// A run is a context.Context that costs nothing until it is used: most ticks
+// are over before anybody asks theirs. What it delegates to is a real cancel
+// context, so that context.Cause and derived contexts work without a goroutine.
+
+func (r *run) Deadline() (time.Time, bool) { return r.context().Deadline() }
+func (r *run) Done() <-chan struct{}       { return r.context().Done() }
+func (r *run) Err() error                  { return r.context().Err() }
+
+func (r *run) Value(key any) any {
+	switch key.(type) {
+	case tickKey:
+		return &r.tick
+	case jobKey:
+		return r.job
+	}
+	return r.context().Value(key)
+}
+
+// String keeps fmt from printing a run's insides while they change.
+func (r *run) String() string { return "tickwork run " + r.tick.ID() }
+
+func (r *run) context() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inner == nil {
+		parent := r.parent
+		if parent == nil {
+			parent = context.Background()
+		}
+		r.inner, r.cancel = context.WithCancelCause(parent)
+		if r.cause != nil {
+			r.cancel(r.cause)
+		}
+	}
+	return r.inner
+}
+
+// stop cancels the run's context with a cause, and a wait between attempts.
+func (r *run) stop(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interruptLocked()
+	if r.cause == nil {
+		r.cause = cause
+	}
+	if r.cancel != nil {
+		r.cancel(cause)
+	}
+}
+
+// close releases the context after the run.
+func (r *run) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil {
+		r.cause = context.Canceled
+	}
+	if r.cancel != nil {
+		r.cancel(context.Canceled)
+	}
+}
+
+// noMore ends a wait between two attempts, and keeps further ones from being
+// made, without cancelling the context (STP-7).
+func (r *run) noMore() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interruptLocked()
+}
+
+func (r *run) interruptLocked() {
+	if !r.interrupt {
+		r.interrupt = true
+		if r.wake != nil {
+			close(r.wake)
+		}
+	}
+}
+
+// cancelled returns why the run was cancelled, or nil.
+func (r *run) cancelled() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.cause != nil:
+		return r.cause
+	case r.inner != nil && r.inner.Err() != nil:
+		return context.Cause(r.inner)
+	case r.inner == nil && r.parent != nil && r.parent.Err() != nil:
+		return context.Cause(r.parent)
+	}
+	return nil
+}
+
+// sleep waits before another attempt, and tells whether to make it.
+func (r *run) sleep(d time.Duration) bool {
+	r.mu.Lock()
+	if r.interrupt {
+		r.mu.Unlock()
+		return false
+	}
+	wake := make(chan struct{})
+	r.wake = wake
+	r.mu.Unlock()
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.wake = nil
+		return !r.interrupt
+	case <-wake:
+		return false
+	case <-r.Done():
+		return false
+	}
+}
+
+// attemptContext is a run's context in its second and further attempts.
+type attemptContext struct {
+	context.Context
+	tick Tick
+}
+
+func (a attemptContext) Value(key any) any {
+	if _, ok := key.(tickKey); ok {
+		return &a.tick
+	}
+	return a.Context.Value(key)
+}

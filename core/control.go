@@ -1,0 +1,93 @@
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// Trigger implements Manager.
+func (m *manager) Trigger(ctx context.Context, name string) error {
+	j, err := m.control(ctx, "trigger", name, FeatureTrigger)
+	if err != nil {
+		return err
+	}
+	if j.worker.Disabled || m.opts.Disabled {
+		return &WorkerError{Op: "trigger", Worker: name, Err: ErrDisabled}
+	}
+	j.trigger()
+	return nil
+}
+
+// trigger runs the worker once, now or when the run in progress has ended.
+func (j *Job) trigger() {
+	if j.long != nil {
+		j.restartLong()
+		return
+	}
+	r := &run{job: j, tick: ManualTick(j.worker.Name), parent: context.Background()}
+	j.mu.Lock()
+	if c := j.cur; c != nil {
+		waiting := c.tick.Manual != "" && !c.begun
+		j.pending = j.pending || !waiting
+		j.mu.Unlock()
+		return
+	}
+	result, _ := j.claim(r)
+	j.mu.Unlock()
+	if result.Outcome == 0 {
+		j.m.begin(r)
+	}
+}
+
+// Pause implements Manager.
+func (m *manager) Pause(ctx context.Context, name string) error {
+	j, err := m.control(ctx, "pause", name, FeaturePause)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.paused = true
+	var cancel *run
+	if j.long != nil {
+		j.stopRetry()
+		j.long.failures = 0
+		cancel = j.cur
+	}
+	j.mu.Unlock()
+	if cancel != nil {
+		cancel.stop(ErrPaused)
+	}
+	return nil
+}
+
+// Resume implements Manager.
+func (m *manager) Resume(ctx context.Context, name string) error {
+	j, err := m.control(ctx, "resume", name, FeaturePause)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.paused = false
+	j.mu.Unlock()
+	if j.long != nil && !j.worker.Disabled && !m.opts.Disabled {
+		j.startLong()
+	}
+	return nil
+}
+
+// control finds the job for an operation that wants a started manager.
+func (m *manager) control(ctx context.Context, op, name string, f Feature) (*Job, error) {
+	j, err := m.find(ctx, op, name)
+	if err != nil {
+		return nil, err
+	}
+	if !m.features.Supports(f) {
+		return nil, &WorkerError{Op: op, Worker: name, Err: fmt.Errorf("%s cannot %s: %w", m.engineName(), op, ErrUnsupported)}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == fresh || m.phase == starting {
+		return nil, &WorkerError{Op: op, Worker: name, Err: ErrNotStarted}
+	}
+	return j, nil
+}

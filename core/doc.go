@@ -1,0 +1,41 @@
+// Package core says what a worker, a schedule, a tick and a manager are, and is
+// the manager itself, over any engine.
+//
+// An application fills in Workers, adds them to a Manager, and starts it:
+//
+//	m, err := native.New(native.Config{}, core.Options{})
+//	if err != nil {
+//		return err
+//	}
+//	err = m.Add(ctx, core.Worker{
+//		Name:     "delete-old-logs",
+//		Schedule: core.Every(time.Hour),
+//		Run:      cleaner.Run, // func(ctx context.Context) error
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	if err := m.Start(ctx); err != nil {
+//		return err
+//	}
+//	defer m.Stop(context.Background())
+//
+// What a manager promises is written down rule by rule, each with an id (such
+// as PER-5: a worker never overlaps itself). The comments here name them, and
+// the package conformance tests them, for every engine alike.
+//
+// # For authors of engines
+//
+// Implement Engine, with a Clock if it keeps its own time, and make a manager
+// of it with NewManager. An Engine decides when, and on which instance, a tick
+// runs; it delivers the tick to Job.Go or Job.Run, and the manager does the
+// rest. Then run the conformance suite on it.
+//
+// # How a tick flows
+//
+// clock.go finds the slot due, the engine calls Job.Go (job.go), which claims
+// the worker and starts a run (run.go): the middleware (middleware.go), the
+// attempts with their timeouts and backoffs, the worker's function with what is
+// contained (contain.go); then the outcome goes to the status, the log and the
+// observers, and back to the engine.
+package core

@@ -1,0 +1,124 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// An Engine decides when, and on which instance, a tick runs. How it runs (one
+// at a time, timeout, retry, panics, middleware, status, log, hooks, stop) is
+// the manager's, once, for every engine. This is what an author of a new
+// backend writes; NewManager makes a Manager of it, and the package conformance
+// tests it.
+//
+// The obligations of an engine:
+//
+//   - A delivery is a call of job.Go or job.Run with a tick, at the tick's slot
+//     plus job.Jitter() or later, never before (PER-2). A slot is delivered
+//     once, and a worker's slots in order (PER-3).
+//   - A slot that it passes over it reports with job.Skip (OBS-2). What is
+//     overdue it submits to job.Misfire first (PER-7). A Clock does the finding.
+//   - Cancelling the context of a delivery cancels the run, with the context's
+//     cause. An engine whose lease is lost cancels with ErrLeaseLost.
+//   - Start, Schedule, Unschedule and Stop are called by the manager only:
+//     Start once and first, Stop once and last, the others between them, from
+//     several goroutines, also from inside a run. Schedule and Unschedule never
+//     wait for a run.
+//   - Nothing of it is left when Stop has returned (STP-6).
+//
+// What the manager promises in turn: a delivery always comes to its end by
+// Stop's deadline plus the grace, if need be with Abandoned; after Stop was
+// called, and for a job that is not scheduled any more, it ends at once with
+// Refused. Long-running workers and disabled ones are never given to Schedule.
+type Engine interface {
+	// Features returns what the engine lacks and its figures. It is called
+	// before Start, and returns the same every time.
+	Features() Features
+
+	// Start connects and makes ready. Its context bounds it, and nothing that
+	// goes on after it. Its error says what it tried to reach and why that
+	// failed, without any password (STA-6). After an error Stop is not called.
+	Start(ctx context.Context, host Host) error
+
+	// Schedule delivers the job's ticks from now on: the slots of
+	// job.Schedule() after the present. For a name that is scheduled already
+	// it replaces the schedule: it is called so for Reschedule, and after each
+	// run of a Delay, whose next slot job.Next then tells.
+	Schedule(ctx context.Context, job *Job) error
+
+	// Unschedule delivers no further ticks of a job that was scheduled.
+	Unschedule(ctx context.Context, job *Job) error
+
+	// Stop delivers nothing more, waits for the deliveries in progress until
+	// its context ends, and lets go of everything.
+	Stop(ctx context.Context) error
+}
+
+// Host is what the manager gives its engine at Start.
+type Host struct {
+	// Logger is the manager's, with the engine's name.
+	Logger *slog.Logger
+	// Instance names this instance in the cluster.
+	Instance string
+	// Now is the instance's wall clock; never nil.
+	Now func() time.Time
+	// Broker takes the state of the connection whenever it changes: nil for
+	// connected, otherwise why not. It logs it and tells the observers.
+	Broker func(err error)
+}
+
+// Outcome is how a delivery ended.
+type Outcome uint8
+
+const (
+	// Succeeded: the run returned nil. Acknowledge the tick.
+	Succeeded Outcome = iota + 1
+	// Failed: the run's last attempt failed. Acknowledge the tick, as failed.
+	Failed
+	// Cancelled: Stop or Remove cut the run off, and it has returned (ERR-6).
+	// Hand the tick back, for another instance to run (CLU-11).
+	Cancelled
+	// LeaseLost: the delivery's context was cancelled with ErrLeaseLost, and
+	// the run has returned. Drop it: the tick is another's (CLU-10).
+	LeaseLost
+	// Skipped: the slot was not run, for the Reason given, and counted so.
+	// Acknowledge it.
+	Skipped
+	// Refused: the tick was not run, because the manager is stopping, or the
+	// worker was removed. Hand it back.
+	Refused
+	// Abandoned: the run ignored its context and may still be going on. Neither
+	// acknowledge nor hand back: let the lease lapse.
+	Abandoned
+)
+
+var outcomes = [...]string{"none", "succeeded", "failed", "cancelled", "lease lost", "skipped", "refused", "abandoned"}
+
+// String returns the outcome in lower case: "succeeded".
+func (o Outcome) String() string {
+	if int(o) < len(outcomes) {
+		return outcomes[o]
+	}
+	return "unknown"
+}
+
+// A Result is the outcome of a delivery with its particulars.
+type Result struct {
+	Outcome Outcome
+	Err     error      // of a run that Failed, was Cancelled, or lost its lease
+	Reason  SkipReason // of a slot that was Skipped
+}
+
+// String returns the outcome with its error or reason.
+func (r Result) String() string {
+	switch {
+	case r.Outcome == Skipped:
+		return "skipped: " + r.Reason.String()
+	case r.Err != nil:
+		return fmt.Sprintf("%s: %v", r.Outcome, r.Err)
+	default:
+		return r.Outcome.String()
+	}
+}

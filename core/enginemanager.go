@@ -1,0 +1,266 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// NewManager returns a manager whose ticks the engine delivers. The engine is
+// the manager's from then on, and serves no other.
+func NewManager(engine Engine, opts Options) Manager {
+	opts = opts.withDefaults()
+	m := &manager{
+		engine:   engine,
+		opts:     opts,
+		features: engine.Features(),
+		jobs:     make(map[string]*Job),
+		stopping: make(chan struct{}),
+	}
+	m.cut, m.cutNow = context.WithCancelCause(context.Background())
+	m.missedAfter = max(MissedAfter, m.features.Lateness)
+	if opts.MaxConcurrent > 0 {
+		m.limit = &limit{free: opts.MaxConcurrent, start: m.runners.start}
+	}
+	return m
+}
+
+// manager is the Manager over an Engine. Locks are taken in the order m.mu,
+// Job.mu, and neither is held while foreign code runs: the engine's, a
+// schedule's, a hook's, an observer's.
+type manager struct {
+	engine      Engine
+	opts        Options
+	features    Features
+	missedAfter time.Duration
+	limit       *limit // nil without MaxConcurrent
+	runners     runners
+	stopping    chan struct{} // closed when Stop is called
+	stopFlag    atomic.Bool   // the same, cheaper to read
+	cut         context.Context
+	cutNow      context.CancelCauseFunc // ends cut: Stop's patience is over
+
+	mu      sync.Mutex
+	phase   managerPhase
+	up      bool            // Start has succeeded
+	jobs    map[string]*Job // by name, those being added too
+	seq     uint64
+	starts  tally  // Start and the Adds in progress
+	removes tally  // the Removes in progress
+	stop    *stop  // nil until Stop
+	orphans []*run // runs of workers that were removed
+}
+
+// managerPhase is where a manager is in its life; it goes forward only.
+type managerPhase uint8
+
+const (
+	fresh    managerPhase = iota // workers are registered
+	starting                     // Start is in progress
+	running
+	stopped // Stop was called, or Start failed
+)
+
+func (m *manager) isStopping() bool { return m.stopFlag.Load() }
+
+// Features implements Manager.
+func (m *manager) Features() Features { return m.features }
+
+// Workers implements Manager.
+func (m *manager) Workers() []WorkerStatus {
+	jobs := m.inOrder()
+	now := m.opts.Now()
+	list := make([]WorkerStatus, len(jobs))
+	for i, j := range jobs {
+		list[i] = j.status(now)
+	}
+	return list
+}
+
+// inOrder returns the jobs in the order of Add, without those that are being
+// added to the running manager.
+func (m *manager) inOrder() []*Job {
+	m.mu.Lock()
+	jobs := make([]*Job, 0, len(m.jobs))
+	for _, j := range m.jobs {
+		if !j.reserved {
+			jobs = append(jobs, j)
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(jobs, bySeq)
+	return jobs
+}
+
+// bySeq orders jobs by their Add.
+func bySeq(a, b *Job) int { return cmp.Compare(a.seq, b.seq) }
+
+// find returns a worker's job for an operation on it.
+func (m *manager) find(ctx context.Context, op, name string) (*Job, error) {
+	if ctx == nil {
+		return nil, &WorkerError{Op: op, Worker: name, Err: errNilContext}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &WorkerError{Op: op, Worker: name, Err: err}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j := m.jobs[name]
+	switch {
+	case m.phase == stopped:
+		return nil, &WorkerError{Op: op, Worker: name, Err: ErrStopped}
+	case j == nil || j.reserved:
+		return nil, &WorkerError{Op: op, Worker: name, Err: ErrNotFound}
+	}
+	return j, nil
+}
+
+// Add implements Manager.
+func (m *manager) Add(ctx context.Context, w Worker) error {
+	field, err := m.add(ctx, w)
+	if err != nil {
+		return &WorkerError{Op: "add", Worker: w.Name, Field: field, Err: err}
+	}
+	return nil
+}
+
+func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
+	if ctx == nil {
+		return "", errNilContext
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if field, err := w.validate(); err != nil {
+		return field, err
+	}
+	if field, lack := m.features.unsupported(&w); lack != "" {
+		return field, fmt.Errorf("%s cannot do %s: %w", m.engineName(), lack, ErrUnsupported)
+	}
+	if err := tryOut(w.Schedule, m.opts.Now(), m.features.MinPeriod); err != nil {
+		return "Schedule", err
+	}
+
+	m.mu.Lock()
+	if m.phase == stopped {
+		m.mu.Unlock()
+		return "", ErrStopped
+	}
+	if m.jobs[w.Name] != nil {
+		m.mu.Unlock()
+		return "", ErrDuplicate
+	}
+	m.seq++
+	j := newJob(m, w, m.seq)
+	m.jobs[w.Name] = j
+	if m.phase != running { // Start takes it from here
+		m.mu.Unlock()
+		return "", nil
+	}
+	j.reserved = true
+	m.starts.n++
+	m.mu.Unlock()
+	defer m.end(&m.starts)
+
+	if err = m.startUp(ctx, j); err == nil {
+		if err = m.goLive(ctx, j); err != nil {
+			m.shutDown(context.WithoutCancel(ctx), j)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j.reserved = false
+	if err != nil {
+		delete(m.jobs, w.Name)
+		if m.stop != nil && !errors.Is(err, ErrStopped) {
+			err = fmt.Errorf("%w: %w", ErrStopped, err)
+		}
+	}
+	return "", err
+}
+
+// Reschedule implements Manager.
+func (m *manager) Reschedule(ctx context.Context, name string, s Schedule) error {
+	j, err := m.find(ctx, "reschedule", name)
+	if err != nil {
+		return err
+	}
+	if field, err := m.replaceSchedule(j, s); err != nil {
+		return &WorkerError{Op: "reschedule", Worker: name, Field: field, Err: err}
+	}
+	return m.schedule(ctx, "reschedule", j)
+}
+
+func (m *manager) replaceSchedule(j *Job, s Schedule) (field string, err error) {
+	if !m.features.Supports(FeatureReschedule) {
+		return "", fmt.Errorf("%s cannot reschedule: %w", m.engineName(), ErrUnsupported)
+	}
+	if j.long != nil {
+		return "", fmt.Errorf("a long-running worker has no schedule to replace: %w", ErrUnsupported)
+	}
+	if s == nil {
+		return "Schedule", bad("is nil: a worker with a schedule does not become a long-running one")
+	}
+	w := j.Worker()
+	w.Schedule = s
+	if field, err := w.validate(); err != nil {
+		return field, err
+	}
+	if field, lack := m.features.unsupported(&w); lack != "" {
+		return field, fmt.Errorf("%s cannot do %s: %w", m.engineName(), lack, ErrUnsupported)
+	}
+	if err := tryOut(s, m.opts.Now(), m.features.MinPeriod); err != nil {
+		return "Schedule", err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.worker.Schedule = s
+	j.finished, j.broken = false, nil
+	j.ended = m.opts.Now().UnixNano()
+	return "", nil
+}
+
+// schedule gives a live job to the engine.
+func (m *manager) schedule(ctx context.Context, op string, j *Job) error {
+	j.mu.Lock()
+	wanted := j.phase == live && j.long == nil && !j.worker.Disabled && !m.opts.Disabled
+	j.mu.Unlock()
+	if !wanted {
+		return nil
+	}
+	if err := m.engine.Schedule(ctx, j); err != nil {
+		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
+	}
+	return nil
+}
+
+// reschedule gives a Delay's next slot to the engine, after a run.
+func (m *manager) reschedule(j *Job) {
+	if m.isStopping() {
+		return
+	}
+	if err := m.schedule(context.Background(), "schedule", j); err != nil {
+		m.opts.Logger.Error("tickwork: next run not scheduled", "worker", j.worker.Name, "error", err)
+	}
+}
+
+// begin starts a claimed run, now or when it is its turn.
+func (m *manager) begin(r *run) {
+	if m.limit != nil && r.job.long == nil {
+		m.limit.enter(r)
+		return
+	}
+	m.runners.start(r)
+}
+
+func (m *manager) engineName() string {
+	if m.features.Engine == "" {
+		return "this engine"
+	}
+	return m.features.Engine
+}

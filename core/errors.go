@@ -1,0 +1,157 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors that a caller may decide on, with errors.Is.
+var (
+	// ErrInvalidWorker is what Add and Reschedule answer when a field of the
+	// worker cannot be right (REG-3). The error is a *WorkerError too.
+	ErrInvalidWorker = errors.New("invalid worker")
+	// ErrDuplicate is what Add answers for a name that is taken (REG-4).
+	ErrDuplicate = errors.New("a worker of this name exists")
+	// ErrNotFound is said of a name that no worker of this manager has.
+	ErrNotFound = errors.New("no worker of this name")
+	// ErrDisabled is what Trigger answers for a worker that never runs.
+	ErrDisabled = errors.New("the worker is disabled")
+	// ErrUnsupported is said of what the engine cannot do (REG-6).
+	ErrUnsupported = errors.New("not supported by this engine")
+	// ErrNotStarted is what Trigger, Pause and Resume answer before Start.
+	ErrNotStarted = errors.New("the manager is not started")
+	// ErrStarted is what a second Start answers (STA-2).
+	ErrStarted = errors.New("the manager is already started")
+	// ErrStopped is said once Stop was called or Start has failed: a manager
+	// is not started again, make a new one (STA-2, REG-5).
+	ErrStopped = errors.New("the manager is stopped")
+	// ErrNextNotCalled is the error of a run whose middleware returned nil
+	// without having called next: a run that did not happen is no success.
+	ErrNextNotCalled = errors.New("middleware returned without calling next")
+)
+
+// Causes with which a run's context is cancelled; context.Cause tells them.
+var (
+	// ErrStopping: Stop's context ended while the run was in progress (STP-3),
+	// or the worker is long-running and Stop was called (LNG-1).
+	ErrStopping = errors.New("the manager is stopping")
+	// ErrRemoved: Remove's context ended while the run was in progress, or the
+	// worker is long-running and was removed (CTL-1).
+	ErrRemoved = errors.New("the worker was removed")
+	// ErrPaused: the worker is long-running and was paused (LNG-1).
+	ErrPaused = errors.New("the worker was paused")
+	// ErrLeaseLost: another instance may have taken the worker over (CLU-10).
+	ErrLeaseLost = errors.New("the lease on the worker was lost")
+	// ErrTimeout: the attempt's Timeout passed (ERR-4). The context's Err is
+	// context.DeadlineExceeded.
+	ErrTimeout = errors.New("the attempt's timeout passed")
+)
+
+// A WorkerError is an error about one worker. Its message names the worker and
+// what was attempted; Err is the reason.
+type WorkerError struct {
+	Op     string // what was attempted: "add", "reschedule", "trigger", …
+	Worker string // the worker's name as it was given
+	Field  string // the field at fault, where one is: "Timeout"
+	Err    error
+}
+
+func (e *WorkerError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "tickwork: %s worker %q: ", e.Op, clip(e.Worker))
+	if e.Field != "" {
+		b.WriteString(e.Field)
+		b.WriteString(": ")
+	}
+	b.WriteString(e.Err.Error())
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *WorkerError) Unwrap() error { return e.Err }
+
+// clip keeps a name that was refused for its length from filling a log.
+func clip(name string) string {
+	if len(name) > maxName {
+		return name[:maxName] + "…"
+	}
+	return name
+}
+
+// invalid is a reason for ErrInvalidWorker.
+type invalid struct {
+	reason string
+	cause  error
+}
+
+func (e *invalid) Error() string {
+	if e.cause != nil && e.reason == "" {
+		return e.cause.Error()
+	}
+	if e.cause != nil {
+		return e.reason + ": " + e.cause.Error()
+	}
+	return e.reason
+}
+
+func (e *invalid) Unwrap() []error {
+	if e.cause != nil {
+		return []error{ErrInvalidWorker, e.cause}
+	}
+	return []error{ErrInvalidWorker}
+}
+
+// A PanicError is what a panic or a runtime.Goexit in a user's function
+// becomes (ERR-2, ERR-3).
+type PanicError struct {
+	Value any    // what panic was called with; ErrGoexit for a runtime.Goexit
+	Stack []byte // the stack of the panic, as debug.Stack prints it
+}
+
+// ErrGoexit is the Value of the PanicError of a runtime.Goexit, which is also
+// what testing.T.FailNow calls.
+var ErrGoexit = errors.New("runtime.Goexit was called")
+
+func (e *PanicError) Error() string {
+	if e.Value == any(ErrGoexit) {
+		return ErrGoexit.Error()
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
+
+// Unwrap returns the Value if it is an error, so that errors.Is and errors.As
+// see through a panic(err).
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// A StopError says what a Stop, or a Remove, that was cut short by its
+// context's end has cut off (STP-3).
+type StopError struct {
+	// CutOff lists the workers whose run was cancelled and then returned.
+	CutOff []string
+	// Abandoned lists the workers whose run, or whose OnStop hook, had not
+	// returned at the end of the grace, and may still be going on.
+	Abandoned []string
+	// Err is the context's error.
+	Err error
+}
+
+func (e *StopError) Error() string {
+	var b strings.Builder
+	b.WriteString("tickwork: stop was cut short: ")
+	b.WriteString(e.Err.Error())
+	list := func(what string, names []string) {
+		if len(names) > 0 {
+			fmt.Fprintf(&b, "; %s: %s", what, strings.Join(names, ", "))
+		}
+	}
+	list("cut off", e.CutOff)
+	list("still running", e.Abandoned)
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *StopError) Unwrap() error { return e.Err }

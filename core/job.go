@@ -1,0 +1,309 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+)
+
+// A Job is a worker as its engine sees it: what to deliver, and where to. The
+// manager makes it; the engine calls Go or Run for each tick, and Skip for each
+// slot that it passes over. Its methods may be called from any goroutine.
+type Job struct {
+	m      *manager
+	worker Worker // worker.Schedule is guarded by mu
+	seq    uint64 // the order of Add
+	jitter int64
+	alarm  alarm // the Clock's
+
+	// Guarded by m.mu.
+	reserved bool // being added to the running manager, or being removed
+	hooked   bool // OnStart was run, and OnStop is due
+
+	mu       sync.Mutex
+	phase    phase
+	paused   bool
+	finished bool  // the schedule is over, or the long-running worker is done
+	pending  bool  // a trigger waits for the run in progress to end
+	cur      *run  // in progress, or waiting for its turn
+	ended    int64 // when the last run ended, or the worker started: what a Delay counts from
+	runs     uint64
+	failures uint64
+	skips    Skips
+	last     *LastRun
+	broken   error
+	long     *longRunning
+}
+
+// phase is where a job is in its life.
+type phase uint8
+
+const (
+	added   phase = iota // registered, or its OnStart in progress
+	live                 // may run
+	removed              // may not run any more
+)
+
+func newJob(m *manager, w Worker, seq uint64) *Job {
+	j := &Job{m: m, worker: w, seq: seq, jitter: int64(jitterOf(w.Name, w.Jitter))}
+	if w.Schedule == nil {
+		j.long = &longRunning{}
+	}
+	return j
+}
+
+// jitterOf derives a delay in [0, limit] from a name (PER-8).
+func jitterOf(name string, limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return time.Duration(mix(h.Sum64()) % (uint64(limit) + 1))
+}
+
+// mix spreads a hash over all its bits (the finalizer of MurmurHash3): FNV's
+// high bits hardly differ for names that differ in their last letter alone.
+func mix(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
+
+// Name returns the worker's name.
+func (j *Job) Name() string { return j.worker.Name }
+
+// Worker returns a copy of the worker, with its present schedule.
+func (j *Job) Worker() Worker {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.worker
+}
+
+// Schedule returns the worker's present schedule, which is never nil for a job
+// that an engine was given.
+func (j *Job) Schedule() Schedule {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.worker.Schedule
+}
+
+// Jitter returns how long after each slot its run is to begin (PER-8).
+func (j *Job) Jitter() time.Duration { return time.Duration(j.jitter) }
+
+// Next returns the next slot whose run is to begin after the given time, jitter
+// included; zero where there is none. For a Delay that is the one after the end
+// of the last run on this instance, and zero while a run is in progress. The
+// error is the schedule's misbehaviour (PER-9).
+func (j *Job) Next(after time.Time) (time.Time, error) {
+	j.mu.Lock()
+	s, ended, busy := j.worker.Schedule, j.ended, j.cur != nil
+	j.mu.Unlock()
+	switch d, ok := s.(AfterRun); {
+	case s == nil:
+		return time.Time{}, nil
+	case !ok:
+		return next(s, after.Add(-time.Duration(j.jitter)))
+	case busy || ended == 0:
+		return time.Time{}, nil
+	default:
+		return d.Next(time.Unix(0, ended)), nil
+	}
+}
+
+// Tick returns the tick of a slot.
+func (j *Job) Tick(slot time.Time) Tick {
+	return Tick{Worker: j.worker.Name, Slot: slot.Round(0).UTC(), Attempt: 1}
+}
+
+// Misfire applies the worker's misfire policy to a slot that is due, before
+// which missed others were passed over: it counts those, and tells whether the
+// slot is to be delivered; where it is not, it has counted it too (PER-7).
+func (j *Job) Misfire(slot time.Time, missed int) (deliver bool) {
+	if missed > 0 || j.worker.Misfire == SkipMissed || j.worker.MaxLate > 0 {
+		return j.misfire(slot, missed)
+	}
+	return true
+}
+
+func (j *Job) misfire(slot time.Time, missed int) (deliver bool) {
+	late := j.m.opts.Now().Sub(slot) - time.Duration(j.jitter)
+	switch w := &j.worker; {
+	case w.Misfire == SkipMissed && (missed > 0 || late > j.m.missedAfter),
+		w.MaxLate > 0 && late > w.MaxLate:
+		j.skip(j.Tick(slot), ReasonMissed, missed+1)
+		return false
+	case missed > 0:
+		j.skip(j.Tick(slot), ReasonMissed, missed)
+	}
+	return true
+}
+
+// Skip records that slots were passed over, n of them, the first being tick's
+// (OBS-2).
+func (j *Job) Skip(tick Tick, reason SkipReason, n int) { j.skip(tick, reason, n) }
+
+func (j *Job) skip(tick Tick, reason SkipReason, n int) {
+	j.mu.Lock()
+	delay := j.skipLocked(reason, n)
+	j.mu.Unlock()
+	j.skipped(tick, reason, n, delay)
+}
+
+// skipLocked counts, and tells whether a Delay's next slot counts from now,
+// because no run will end from which it could. j.mu is held.
+func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
+	j.skips.add(reason, n)
+	if !isDelay(j.worker.Schedule) || j.cur != nil || j.phase != live {
+		return false
+	}
+	j.ended = j.m.opts.Now().UnixNano()
+	return true
+}
+
+// skipped tells the world. j.mu is not held.
+func (j *Job) skipped(tick Tick, reason SkipReason, n int, rearm bool) {
+	j.m.logSkip(tick, reason, n)
+	if len(j.m.opts.Observers) > 0 {
+		j.m.observe(Event{Kind: EventSkipped, Tick: tick, Reason: reason, Count: n})
+	}
+	if rearm {
+		j.m.reschedule(j)
+	}
+}
+
+// Run delivers a tick and waits for its end. It is Go for an engine that has a
+// goroutine to spare.
+func (j *Job) Run(ctx context.Context, tick Tick) Result {
+	result := make(chan Result, 1)
+	j.Go(ctx, tick, func(r Result) { result <- r })
+	return <-result
+}
+
+// Go delivers a tick: it claims the worker, starts the run on a goroutine and
+// returns. Done, if not nil, is called once with the outcome, by which the
+// engine acknowledges the tick, hands it back or drops it; it must not block
+// for long, and may be called before Go returns. Cancelling ctx cancels the
+// run, with ctx's cause.
+//
+// A slot that comes while the worker runs or is paused is Skipped. Ticks of one
+// worker run in the order of the calls.
+func (j *Job) Go(ctx context.Context, tick Tick, done func(Result)) {
+	tick.Attempt = 1
+	r := &run{job: j, tick: tick, parent: ctx, done: done}
+	j.mu.Lock()
+	result, rearm := j.claim(r)
+	j.mu.Unlock()
+	switch result.Outcome {
+	case 0:
+		j.m.begin(r)
+		return
+	case Skipped:
+		j.skipped(tick, result.Reason, 1, rearm)
+	}
+	if done != nil {
+		done(result)
+	}
+}
+
+// claim makes r the run in progress, or says why not. j.mu is held.
+func (j *Job) claim(r *run) (result Result, rearm bool) {
+	switch {
+	case j.phase != live || j.m.isStopping():
+		return Result{Outcome: Refused}, false
+	case j.paused && r.tick.Manual == "":
+		return Result{Outcome: Skipped, Reason: ReasonPaused}, j.skipLocked(ReasonPaused, 1)
+	case j.cur != nil:
+		return Result{Outcome: Skipped, Reason: ReasonOverlap}, j.skipLocked(ReasonOverlap, 1)
+	}
+	j.cur = r
+	return Result{}, false
+}
+
+// over ends the job's schedule: it has no next slot (PER-9).
+func (j *Job) over() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.finished = true
+}
+
+// Broke ends the job's schedule with an error: it misbehaved (PER-9). A Clock
+// reports what it finds by itself; an engine that asks the schedule by other
+// means reports it here.
+func (j *Job) Broke(err error) { j.broke(err) }
+
+func (j *Job) broke(err error) {
+	j.mu.Lock()
+	j.finished, j.broken = true, err
+	j.mu.Unlock()
+	j.m.opts.Logger.Error("tickwork: worker stopped: its schedule misbehaved", "worker", j.worker.Name, "error", err)
+	j.m.observe(Event{Kind: EventBroken, Tick: Tick{Worker: j.worker.Name}, Err: err})
+}
+
+// status returns what Workers reports.
+func (j *Job) status(now time.Time) WorkerStatus {
+	slot, err := j.Next(now)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := WorkerStatus{
+		Name:     j.worker.Name,
+		Schedule: scheduleString(j.worker.Schedule),
+		Scope:    j.worker.Scope,
+		State:    j.state(),
+		Runs:     j.runs,
+		Failures: j.failures,
+		Skips:    j.skips,
+		Err:      j.broken,
+	}
+	if err == nil && !j.finished && !j.worker.Disabled {
+		s.Next = slot
+	}
+	if j.last != nil {
+		last := *j.last
+		s.Last = &last
+	}
+	return s
+}
+
+// state derives the worker's state. j.mu is held.
+func (j *Job) state() State {
+	switch {
+	case j.worker.Disabled || j.m.opts.Disabled:
+		return StateDisabled
+	case j.cur != nil && !j.cur.begun:
+		return StateWaiting
+	case j.cur != nil:
+		return StateRunning
+	case j.paused:
+		return StatePaused
+	case j.broken != nil:
+		return StateBroken
+	case j.finished:
+		return StateDone
+	case j.long != nil && j.long.failures > 0:
+		return StateBackoff
+	default:
+		return StateIdle
+	}
+}
+
+// scheduleString prints a schedule for people.
+func scheduleString(s Schedule) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T", s)
+		}
+	}()
+	switch s := s.(type) {
+	case nil:
+		return "long-running"
+	case fmt.Stringer:
+		return s.String()
+	default:
+		return fmt.Sprintf("%T", s)
+	}
+}

@@ -1,0 +1,69 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// What the manager logs about runs. Each asks first whether it is wanted: a
+// tick that nobody logs builds no attributes.
+
+func (m *manager) enabled(level slog.Level) bool {
+	return m.opts.Logger.Enabled(context.Background(), level)
+}
+
+func (m *manager) logBegan(r *run) {
+	if m.enabled(slog.LevelDebug) {
+		m.opts.Logger.Debug("tickwork: run began", "worker", r.tick.Worker, "tick", r.tick.ID())
+	}
+}
+
+func (m *manager) logAttempt(r *run, attempt int, err error, wait time.Duration) {
+	if m.enabled(slog.LevelWarn) {
+		m.opts.Logger.Warn("tickwork: attempt failed, another follows", "worker", r.tick.Worker, "tick", r.tick.ID(),
+			"attempt", attempt, "error", err, "wait", wait)
+	}
+}
+
+func (m *manager) logEnded(r *run, result Result, now time.Time) {
+	level, message := slog.LevelDebug, "tickwork: run succeeded"
+	switch result.Outcome {
+	case Failed:
+		level, message = slog.LevelError, "tickwork: run failed"
+	case Cancelled:
+		level, message = slog.LevelInfo, "tickwork: run cancelled"
+	case LeaseLost:
+		level, message = slog.LevelWarn, "tickwork: run lost its lease"
+	}
+	if !m.enabled(level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("worker", r.tick.Worker),
+		slog.String("tick", r.tick.ID()),
+		slog.Int("attempt", max(r.attempts, 1)),
+		slog.Duration("duration", now.Sub(r.started)),
+	}
+	if result.Err != nil {
+		attrs = append(attrs, slog.Any("error", result.Err))
+		var panicked *PanicError
+		if errors.As(result.Err, &panicked) {
+			attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+		}
+	}
+	m.opts.Logger.LogAttrs(context.Background(), level, message, attrs...)
+}
+
+func (m *manager) logSkip(tick Tick, reason SkipReason, n int) {
+	level := slog.LevelInfo
+	if reason == ReasonMissed || reason == ReasonRefused {
+		level = slog.LevelWarn
+	}
+	if m.enabled(level) {
+		m.opts.Logger.LogAttrs(context.Background(), level, "tickwork: slots skipped",
+			slog.String("worker", tick.Worker), slog.String("tick", tick.ID()),
+			slog.String("reason", reason.String()), slog.Int("count", n))
+	}
+}

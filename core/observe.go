@@ -1,0 +1,50 @@
+package core
+
+import "time"
+
+// An Observer is told what happens in a manager: metrics, traces and tests hang
+// on it. It is called in the goroutine in which the thing happens, from several
+// at a time, and that goroutine waits for it: it must return quickly. A panic
+// in it is contained and logged (ERR-3). A run's events come in order.
+type Observer func(Event)
+
+// An Event is one thing that happened.
+type Event struct {
+	Kind EventKind
+	Time time.Time // by the instance's clock
+	Tick Tick      // the run's or the slot's; zero for EventBroker
+	// Result is how a run ended (EventEnded), or what failed (EventAttemptFailed).
+	Result Result
+	// Duration is that of the run (EventEnded).
+	Duration time.Duration
+	// Reason and Count are those of EventSkipped. Where slots were missed, Count
+	// may be more than one, and Tick is the first of them.
+	Reason SkipReason
+	Count  int
+	// Err is why the broker cannot be reached, nil where it can again
+	// (EventBroker), or why a worker broke (EventBroken).
+	Err error
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventBegan         EventKind = iota + 1 // a run begins its first attempt
+	EventAttemptFailed                      // an attempt failed and will be repeated
+	EventEnded                              // a run is over
+	EventSkipped                            // slots were not run
+	EventBroken                             // a worker's schedule was stopped with an error
+	EventBroker                             // the connection to the broker changed
+)
+
+var eventKinds = [...]string{"none", "began", "attempt failed", "ended", "skipped", "broken", "broker"}
+
+// String returns the kind in lower case.
+func (k EventKind) String() string {
+	if int(k) < len(eventKinds) {
+		return eventKinds[k]
+	}
+	return "unknown"
+}

@@ -1,0 +1,96 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// Options are what every manager takes, whatever its engine. The zero value of
+// each field is the sensible default.
+type Options struct {
+	// Logger gets what the manager has to say. Nil is slog.Default(). A run
+	// that fails is an error, a missed slot a warning, a run's begin and end
+	// are debug.
+	Logger *slog.Logger
+
+	// Middleware wraps every run, the first outermost (OBS-4).
+	Middleware []Middleware
+
+	// OnError is called once for each run that failed, after its last attempt
+	// (ERR-1), in the run's goroutine. The context carries the tick and the
+	// logger and is not cancelled by Stop. A panic in it is contained. Nil is
+	// none; the error is logged and kept in the worker's status all the same.
+	OnError func(ctx context.Context, tick Tick, err error)
+
+	// Observers are told what happens, in the order given.
+	Observers []Observer
+
+	// MaxConcurrent limits how many runs of this manager are in progress at a
+	// time; those due wait their turn, in order (ERR-7). Zero is no limit.
+	// Long-running workers do not count.
+	MaxConcurrent int
+
+	// StopGrace is how long a run, or an OnStop hook, may take to return once
+	// Stop or Remove, out of patience, have cancelled its context. Zero is one
+	// second; negative is none.
+	StopGrace time.Duration
+
+	// ConnectTimeout bounds Start's attempts to reach the broker where Start's
+	// context has no deadline (STA-6). Zero is ten seconds.
+	ConnectTimeout time.Duration
+
+	// Instance names this manager within its cluster, in status and logs. It
+	// must differ between instances. Empty is host name, process id and a
+	// random part.
+	Instance string
+
+	// Now is the wall clock. Nil is time.Now. It is for tests that set one
+	// instance's clock apart; timeouts, backoffs and waits are the runtime's.
+	Now func() time.Time
+
+	// Disabled makes a manager that lists its workers and runs none, without
+	// a connection (STA-5).
+	Disabled bool
+}
+
+// Middleware wraps a run: it calls next to go on, exactly once, with its
+// context or one derived from it, and returns next's error, or its own. It is
+// where a scoped dependency (a transaction, a span) is opened, put into the
+// context, and released after (OBS-4). It wraps the run with all its attempts.
+//
+// A middleware that returns an error without calling next refuses the run,
+// which counts as failed; one that returns nil without calling next fails the
+// run with ErrNextNotCalled. A panic in it is contained.
+type Middleware func(ctx context.Context, next func(context.Context) error) error
+
+const (
+	defaultStopGrace      = time.Second
+	defaultConnectTimeout = 10 * time.Second
+)
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.StopGrace == 0 {
+		o.StopGrace = defaultStopGrace
+	}
+	o.StopGrace = max(o.StopGrace, 0)
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.Instance == "" {
+		host, err := os.Hostname()
+		if err != nil || host == "" {
+			host = "localhost"
+		}
+		o.Instance = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), unique())
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

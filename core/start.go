@@ -1,0 +1,294 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Start implements Manager.
+func (m *manager) Start(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("tickwork: start: %w", errNilContext)
+	}
+	m.mu.Lock()
+	switch m.phase {
+	case starting, running:
+		m.mu.Unlock()
+		return fmt.Errorf("tickwork: start: %w", ErrStarted)
+	case stopped:
+		m.mu.Unlock()
+		return fmt.Errorf("tickwork: start: %w", ErrStopped)
+	}
+	m.phase = starting
+	m.starts.n++
+	m.mu.Unlock()
+	defer m.end(&m.starts)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer m.onStopping(func() { cancel(ErrStopping) })()
+	if err := m.start(ctx); err != nil {
+		m.mu.Lock()
+		m.phase = stopped
+		m.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// start connects the engine, runs the hooks, and makes the workers live. What
+// it has done it undoes if it fails.
+func (m *manager) start(ctx context.Context) error {
+	if err := m.startEngine(ctx); err != nil {
+		return m.stoppedMeanwhile(err)
+	}
+	started, err := m.startHooks(ctx)
+	if err == nil {
+		for _, j := range started {
+			if err = m.goLive(ctx, j); err != nil {
+				err = &WorkerError{Op: "start", Worker: j.worker.Name, Err: err}
+				break
+			}
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	m.undo(started)
+	return m.stoppedMeanwhile(err)
+}
+
+// onStopping has f called when Stop is, until the function that it returns is
+// called.
+func (m *manager) onStopping(f func()) (forget func()) {
+	over := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-m.stopping:
+			f()
+		case <-over:
+		}
+	}()
+	return func() { close(over); <-done }
+}
+
+// stoppedMeanwhile is the error of a Start, or an Add, that Stop has ended.
+func (m *manager) stoppedMeanwhile(err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stop == nil || errors.Is(err, ErrStopped) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrStopped, err)
+}
+
+func (m *manager) startEngine(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("tickwork: start: %w", context.Cause(ctx))
+	}
+	if m.opts.Disabled {
+		return nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, m.opts.ConnectTimeout)
+		defer cancel()
+	}
+	host := Host{
+		Logger:   m.opts.Logger.With("engine", m.engineName()),
+		Instance: m.opts.Instance,
+		Now:      m.opts.Now,
+		Broker:   m.broker,
+	}
+	if err := m.engine.Start(ctx, host); err != nil {
+		return fmt.Errorf("tickwork: start: %w", err)
+	}
+	return nil
+}
+
+// startHooks runs OnStart of every worker in the order of Add, those that the
+// hooks add included, and makes the manager running. It returns the jobs whose
+// hooks have run, in that order.
+func (m *manager) startHooks(ctx context.Context) (started []*Job, err error) {
+	for {
+		jobs, err := m.unhooked()
+		if err != nil || len(jobs) == 0 {
+			return started, err
+		}
+		for _, j := range jobs {
+			if err := m.startUp(ctx, j); err != nil {
+				return started, &WorkerError{Op: "start", Worker: j.worker.Name, Err: err}
+			}
+			started = append(started, j)
+		}
+	}
+}
+
+// unhooked returns the jobs whose OnStart was not run yet, in the order of Add.
+// When there are none the manager is running.
+func (m *manager) unhooked() ([]*Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase != starting {
+		return nil, fmt.Errorf("tickwork: start: %w", ErrStopped)
+	}
+	var jobs []*Job
+	for _, j := range m.jobs {
+		if !j.hooked && !j.reserved {
+			jobs = append(jobs, j)
+		}
+	}
+	if len(jobs) == 0 {
+		m.phase, m.up = running, true
+	}
+	slices.SortFunc(jobs, bySeq)
+	return jobs, nil
+}
+
+// startUp runs a worker's OnStart.
+func (m *manager) startUp(ctx context.Context, j *Job) error {
+	if j.worker.OnStart != nil && !j.worker.Disabled && !m.opts.Disabled {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer m.onStopping(func() { cancel(ErrStopping) })()
+		if err := m.hook(ctx, j, "OnStart", j.worker.OnStart); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	j.hooked = true
+	gone := m.jobs[j.worker.Name] != j
+	m.mu.Unlock()
+	if gone { // removed while its hook ran
+		m.shutDown(ctx, j)
+	}
+	return nil
+}
+
+// goLive lets a worker run, whose OnStart has.
+func (m *manager) goLive(ctx context.Context, j *Job) error {
+	if m.isStopping() {
+		return ErrStopped
+	}
+	j.mu.Lock()
+	if j.phase == removed { // meanwhile
+		j.mu.Unlock()
+		return nil
+	}
+	j.phase = live
+	j.ended = m.opts.Now().UnixNano()
+	j.mu.Unlock()
+	switch {
+	case j.worker.Disabled || m.opts.Disabled:
+		return nil
+	case j.long != nil:
+		j.startLong()
+		return nil
+	}
+	if err := m.engine.Schedule(ctx, j); err != nil {
+		j.endRuns(ErrRemoved)
+		return err
+	}
+	if j.worker.RunOnStart {
+		j.trigger()
+	}
+	return nil
+}
+
+// undo takes back a start that failed.
+func (m *manager) undo(started []*Job) {
+	m.stopFlag.Store(true)
+	m.mu.Lock()
+	m.up = false
+	m.mu.Unlock()
+	var runs []*run
+	for _, j := range started {
+		if r := j.endRuns(ErrStopping); r != nil {
+			r.stop(ErrStopping)
+			runs = append(runs, r)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
+	defer cancel()
+	awaitRuns(runs, ctx.Done(), nil)
+	if !m.opts.Disabled {
+		if err := m.engine.Stop(ctx); err != nil {
+			m.opts.Logger.Warn("tickwork: engine stopped with an error", "error", err)
+		}
+	}
+	for _, j := range slices.Backward(started) {
+		m.shutDown(ctx, j)
+	}
+	m.runners.stop()
+}
+
+// shutDown runs a worker's OnStop, once, if its OnStart was run. Its error is
+// logged, and returned for what it says of the hook.
+func (m *manager) shutDown(ctx context.Context, j *Job) error {
+	m.mu.Lock()
+	due := j.hooked && j.worker.OnStop != nil && !j.worker.Disabled && !m.opts.Disabled
+	j.hooked = false
+	m.mu.Unlock()
+	if !due {
+		return nil
+	}
+	err := m.hook(ctx, j, "OnStop", j.worker.OnStop)
+	if err != nil {
+		m.opts.Logger.Error("tickwork: OnStop failed", "worker", j.worker.Name, "error", err)
+	}
+	return err
+}
+
+// errHookHangs says that a hook ignored the end of its context.
+var errHookHangs = errors.New("did not return")
+
+// hook calls a user's hook. It runs on a goroutine of its own, so that one that
+// ignores its context's end for longer than the grace does not hold up its
+// caller, and a Goexit in it is contained.
+func (m *manager) hook(ctx context.Context, j *Job, name string, f func(context.Context) error) error {
+	result := make(chan error, 1)
+	go func() { result <- isolate(hookContext{ctx, j}, f) }()
+	var err error
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		timer := time.NewTimer(m.opts.StopGrace)
+		defer timer.Stop()
+		select {
+		case err = <-result:
+		case <-timer.C:
+			err = fmt.Errorf("%w within %s of the end of its context: %w", errHookHangs, m.opts.StopGrace, context.Cause(ctx))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// hookContext is the context of a hook: it knows whose.
+type hookContext struct {
+	context.Context
+	job *Job
+}
+
+func (h hookContext) Value(key any) any {
+	if _, ok := key.(jobKey); ok {
+		return h.job
+	}
+	return h.Context.Value(key)
+}
+
+// broker is Host.Broker.
+func (m *manager) broker(err error) {
+	if err != nil {
+		m.opts.Logger.Warn("tickwork: broker out of reach", "engine", m.engineName(), "error", err)
+	} else {
+		m.opts.Logger.Info("tickwork: broker reached", "engine", m.engineName())
+	}
+	m.observe(Event{Kind: EventBroker, Err: err})
+}

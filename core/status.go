@@ -1,0 +1,117 @@
+package core
+
+import "time"
+
+// WorkerStatus is what Manager.Workers reports of one worker (OBS-1).
+type WorkerStatus struct {
+	Name     string
+	Schedule string // as the schedule's String prints it; "long-running" for none
+	Scope    Scope
+	State    State
+	// Next is the next slot; zero where there is none: the worker is long-running,
+	// over, disabled, or a Delay whose run is in progress. A paused worker's Next
+	// is the slot that it would skip.
+	Next time.Time
+	// Last is the last run that ended, wherever it ran; nil before the first.
+	Last *LastRun
+	// Runs counts the runs that ended here, Failures those of them that failed.
+	Runs, Failures uint64
+	// Skips counts the slots that were not run, by reason.
+	Skips Skips
+	// Err is why the worker is StateBroken; nil otherwise.
+	Err error
+	// Configured lists the worker's fields that configuration has set in place
+	// of the program: "Schedule", "Timeout". See the package backends.
+	Configured []string
+}
+
+// State is what a worker is doing on this instance.
+type State uint8
+
+// The states of a worker.
+const (
+	// StateIdle: nothing runs; the next slot, or Start, is awaited.
+	StateIdle State = iota
+	// StateRunning: a run is in progress.
+	StateRunning
+	// StateWaiting: a run is due and waits for its turn under MaxConcurrent.
+	StateWaiting
+	// StateBackoff: a long-running worker failed and waits to be run again.
+	StateBackoff
+	// StatePaused: slots are skipped until Resume. A run in progress shows as StateRunning.
+	StatePaused
+	// StateDisabled: listed, never run.
+	StateDisabled
+	// StateDone: the schedule is over, or the long-running worker returned nil.
+	StateDone
+	// StateBroken: the schedule misbehaved and was stopped, or the long-running
+	// worker failed for good; Err says how.
+	StateBroken
+)
+
+var states = [...]string{"idle", "running", "waiting", "backoff", "paused", "disabled", "done", "broken"}
+
+// String returns the state's name in lower case.
+func (s State) String() string {
+	if int(s) < len(states) {
+		return states[s]
+	}
+	return "unknown"
+}
+
+// LastRun describes a run that ended.
+type LastRun struct {
+	Tick     Tick // with the last attempt's number
+	Start    time.Time
+	Duration time.Duration
+	Outcome  Outcome
+	Err      error
+	Instance string
+}
+
+// Attempts returns how many attempts the run took.
+func (l LastRun) Attempts() int { return l.Tick.Attempt }
+
+// SkipReason is why a slot was not run (OBS-2).
+type SkipReason uint8
+
+// The reasons.
+const (
+	// ReasonOverlap: the worker's previous run was still in progress (PER-5).
+	ReasonOverlap SkipReason = iota
+	// ReasonPaused: the worker was paused (CTL-4).
+	ReasonPaused
+	// ReasonMissed: it came too late, and the misfire policy passed it over (PER-7).
+	ReasonMissed
+	// ReasonRefused: three instances crashed over it (CLU-4).
+	ReasonRefused
+)
+
+var reasons = [...]string{"overlap", "paused", "missed", "refused"}
+
+// String returns "overlap", "paused", "missed" or "refused".
+func (r SkipReason) String() string {
+	if int(r) < len(reasons) {
+		return reasons[r]
+	}
+	return "unknown"
+}
+
+// Skips counts skipped slots by reason.
+type Skips struct{ Overlap, Paused, Missed, Refused uint64 }
+
+// Total returns the sum of all reasons.
+func (s Skips) Total() uint64 { return s.Overlap + s.Paused + s.Missed + s.Refused }
+
+func (s *Skips) add(r SkipReason, n int) {
+	switch r {
+	case ReasonOverlap:
+		s.Overlap += uint64(n)
+	case ReasonPaused:
+		s.Paused += uint64(n)
+	case ReasonMissed:
+		s.Missed += uint64(n)
+	case ReasonRefused:
+		s.Refused += uint64(n)
+	}
+}

@@ -1,0 +1,271 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// stop is the one stop of a manager, which every call of Stop waits for.
+type stop struct {
+	done chan struct{}
+	err  error // once done
+}
+
+// Stop implements Manager.
+func (m *manager) Stop(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("tickwork: stop: %w", errNilContext)
+	}
+	s := m.beginStop()
+	if j, ok := ctx.Value(jobKey{}).(*Job); ok && j.m == m {
+		return nil // from inside: who waited here would wait for itself
+	}
+	select {
+	case <-s.done:
+		return s.err
+	default:
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		m.cutNow(ctx.Err())
+		<-s.done
+	}
+	return s.err
+}
+
+// beginStop makes every run that would begin from now on be refused, ends Start
+// and Add where they are in progress, and has the rest done by a goroutine.
+func (m *manager) beginStop() *stop {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stop != nil {
+		return m.stop
+	}
+	m.stopFlag.Store(true)
+	close(m.stopping)
+	m.phase = stopped
+	s := &stop{done: make(chan struct{})}
+	m.stop = s
+	go func() {
+		defer close(s.done)
+		s.err = m.shutdown()
+		m.cutNow(nil)
+	}()
+	return s
+}
+
+// shutdown is the stop itself.
+func (m *manager) shutdown() error {
+	report := &StopError{}
+	m.endRuns() // the long-running end while Start and Add unwind
+	m.await(&m.starts)
+	runs := m.endRuns()
+	m.mu.Lock()
+	up := m.up
+	m.mu.Unlock()
+	if !up {
+		return nil
+	}
+	stopEngine := m.stopEngine()
+	m.awaitRuns(runs, report)
+	m.await(&m.removes)
+	err := stopEngine()
+	m.stopHooks(report)
+	m.runners.stop()
+	if len(report.CutOff)+len(report.Abandoned) > 0 {
+		report.Err = context.Cause(m.cut)
+		if err == nil {
+			return report
+		}
+		return errors.Join(report, err)
+	}
+	return err
+}
+
+// endRuns keeps every worker from running again, and returns the runs in
+// progress, in the order of Add.
+func (m *manager) endRuns() []*run {
+	m.mu.Lock()
+	jobs := make([]*Job, 0, len(m.jobs))
+	for _, j := range m.jobs {
+		jobs = append(jobs, j)
+	}
+	runs := slices.Clone(m.orphans)
+	m.mu.Unlock()
+	for _, j := range jobs {
+		if r := j.endRuns(ErrStopping); r != nil {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b *run) int { return bySeq(a.job, b.job) })
+	return runs
+}
+
+// endRuns keeps the worker from running again, and returns the run in progress.
+// A long-running one is cancelled with the cause at once (LNG-1); one that
+// waits between two attempts makes no more (STP-7); one that waits for its turn
+// is refused.
+func (j *Job) endRuns(cause error) *run {
+	j.mu.Lock()
+	j.phase = removed
+	j.pending = false
+	j.stopRetry()
+	r := j.cur
+	j.mu.Unlock()
+	switch {
+	case r == nil:
+		return nil
+	case j.m.limit.drop(r):
+		r.release(Result{Outcome: Refused})
+		return nil
+	case j.long != nil:
+		r.stop(cause)
+	default:
+		r.noMore()
+	}
+	return r
+}
+
+// awaitRuns waits for the runs; at the cut it cancels those that are left, and
+// after the grace gives them up (STP-2, STP-3).
+func (m *manager) awaitRuns(runs []*run, report *StopError) {
+	left := awaitRuns(runs, m.cut.Done(), nil)
+	if len(left) == 0 {
+		return
+	}
+	for _, r := range left {
+		r.stop(ErrStopping)
+	}
+	grace, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
+	defer cancel()
+	awaitRuns(left, grace.Done(), nil)
+	for _, r := range left {
+		j := r.job
+		switch {
+		case r.abandon(func() { m.shutDown(context.Background(), j) }):
+			report.Abandoned = append(report.Abandoned, j.worker.Name)
+		case j.long == nil:
+			report.CutOff = append(report.CutOff, j.worker.Name)
+		}
+	}
+}
+
+// awaitRuns waits for runs until one of two channels is closed, and returns
+// those in progress then.
+func awaitRuns(runs []*run, enough, orEnough <-chan struct{}) (left []*run) {
+	for _, r := range runs {
+		over := r.waitable()
+		select {
+		case <-over:
+			continue
+		default:
+		}
+		select {
+		case <-over:
+		case <-enough:
+			left = append(left, r)
+		case <-orEnough:
+			left = append(left, r)
+		}
+	}
+	return left
+}
+
+// stopEngine has the engine stop while the runs end, and returns a function
+// that waits for it: without a limit, or for the grace after the cut.
+func (m *manager) stopEngine() (wait func() error) {
+	if m.opts.Disabled {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- m.engine.Stop(ctx) }()
+	return func() (err error) {
+		defer cancel(nil)
+		select {
+		case err = <-result:
+		case <-m.cut.Done():
+			timer := time.NewTimer(m.opts.StopGrace)
+			defer timer.Stop()
+			select {
+			case err = <-result:
+			case <-timer.C:
+				cancel(ErrStopping)
+				timer.Reset(m.opts.StopGrace)
+				select {
+				case err = <-result:
+				case <-timer.C:
+					err = fmt.Errorf("did not stop within %s of the end of its context", m.opts.StopGrace)
+				}
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("tickwork: stop: engine %s: %w", m.engineName(), err)
+		}
+		return nil
+	}
+}
+
+// stopHooks runs OnStop in reverse order of Add (STP-5). That of a worker whose
+// run was given up is called when the run returns at last.
+func (m *manager) stopHooks(report *StopError) {
+	jobs := m.inOrder()
+	for _, j := range slices.Backward(jobs) {
+		if slices.Contains(report.Abandoned, j.worker.Name) {
+			continue
+		}
+		ctx, cancel := m.cut, context.CancelFunc(func() {})
+		if ctx.Err() != nil {
+			ctx, cancel = context.WithTimeout(context.Background(), m.opts.StopGrace)
+		}
+		if err := m.shutDown(ctx, j); errors.Is(err, errHookHangs) {
+			report.Abandoned = append(report.Abandoned, j.worker.Name)
+		}
+		cancel()
+	}
+}
+
+// tally counts operations in progress that Stop waits for. m.mu guards it.
+type tally struct {
+	n    int
+	zero chan struct{} // closed when n is zero again; made by who waits
+}
+
+// end ends an operation.
+func (m *manager) end(t *tally) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t.n--; t.n == 0 && t.zero != nil {
+		close(t.zero)
+	}
+}
+
+// await waits until no operation is in progress; none begins any more. They end
+// soon by themselves once Stop was called, their runs and hooks being ended or
+// given up; for an engine that hangs in one there is a limit after the cut.
+func (m *manager) await(t *tally) {
+	m.mu.Lock()
+	if t.n == 0 {
+		m.mu.Unlock()
+		return
+	}
+	zero := make(chan struct{})
+	t.zero = zero
+	m.mu.Unlock()
+	select {
+	case <-zero:
+		return
+	case <-m.cut.Done():
+	}
+	timer := time.NewTimer(2*m.opts.StopGrace + time.Second)
+	defer timer.Stop()
+	select {
+	case <-zero:
+	case <-timer.C:
+		m.opts.Logger.Error("tickwork: an operation in progress did not end for Stop")
+	}
+}
