@@ -76,7 +76,7 @@ func NewClock(now func() time.Time, due func(job *Job, slot time.Time, missed in
 // it before. A schedule that is over, or that misbehaves, is reported to the
 // job. A job is set on one clock only.
 func (c *Clock) Set(job *Job) {
-	slot, err := job.Next(c.now())
+	slot, err := job.Next(c.present())
 	c.mu.Lock()
 	c.clear(job)
 	job.alarm.schedule = job.Schedule()
@@ -99,6 +99,18 @@ func (c *Clock) Unset(job *Job) {
 func (c *Clock) Stop() {
 	c.stop()
 	<-c.done
+}
+
+// present returns the time after which a slot has not been called back yet: now,
+// or the time seen already where the wall clock was set back a little (PER-11).
+func (c *Clock) present() time.Time {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ahead := c.seen - now.UnixNano(); ahead > 0 && ahead <= rewind {
+		return now.Add(time.Duration(ahead))
+	}
+	return now
 }
 
 // clear makes a job's entry stale. The mutex is held.

@@ -50,7 +50,7 @@ func (c *clockTest) jump(d time.Duration) {
 // job makes a live job.
 func (c *clockTest) job(name string, s Schedule) *Job {
 	j := newJob(c.m, Worker{Name: name, Schedule: s, Run: func(context.Context) error { return nil }}, 1)
-	j.phase, j.ended = live, c.now().UnixNano()
+	j.phase, j.base = live, c.now().UnixNano()
 	return j
 }
 

@@ -15,9 +15,9 @@ func protect(ctx context.Context, f func(context.Context) error) (err error) {
 	return f(ctx)
 }
 
-// isolate calls f on a goroutine of its own and turns a panic, and a
+// isolated calls f on a goroutine of its own and turns a panic, and a
 // runtime.Goexit, which ends that goroutine, into an error.
-func isolate(ctx context.Context, f func(context.Context) error) error {
+func isolated(ctx context.Context, f func(context.Context) error) <-chan error {
 	result := make(chan error, 1)
 	go func() {
 		returned := false
@@ -30,7 +30,7 @@ func isolate(ctx context.Context, f func(context.Context) error) error {
 		returned = true
 		result <- err
 	}()
-	return <-result
+	return result
 }
 
 func newPanic(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }

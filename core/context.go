@@ -17,17 +17,20 @@ func TickFrom(ctx context.Context) (Tick, bool) {
 }
 
 // Logger returns the manager's logger with the run's worker, tick and attempt
-// on every record (OBS-3). Outside of a run it is slog.Default().
+// on every record (OBS-3); in a hook, with the worker. Outside of a run it is
+// slog.Default().
 func Logger(ctx context.Context) *slog.Logger {
-	j, ok := ctx.Value(jobKey{}).(*Job)
+	l, ok := ctx.Value(loggerKey{}).(*slog.Logger)
 	if !ok {
 		return slog.Default()
 	}
-	t, ok := TickFrom(ctx)
-	if !ok {
-		return j.m.opts.Logger.With("worker", j.worker.Name)
+	if t, ok := TickFrom(ctx); ok {
+		return l.With("worker", t.Worker, "tick", t.ID(), "attempt", t.Attempt)
 	}
-	return j.m.opts.Logger.With("worker", t.Worker, "tick", t.ID(), "attempt", t.Attempt)
+	if j, ok := ctx.Value(jobKey{}).(*Job); ok {
+		return l.With("worker", j.worker.Name)
+	}
+	return l
 }
 
 // Stopping returns a channel that is closed when Stop is called on the manager
@@ -35,17 +38,56 @@ func Logger(ctx context.Context) *slog.Logger {
 // cancelled, so that a long run can come to a good end (STP-8). Outside of a
 // run it is nil, which is never closed.
 func Stopping(ctx context.Context) <-chan struct{} {
-	j, ok := ctx.Value(jobKey{}).(*Job)
-	if !ok {
-		return nil
+	stopping, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return stopping
+}
+
+// WithRun returns a context for a run of a manager that is written from
+// scratch, without NewManager: TickFrom, Logger and Stopping answer from it.
+// The logger is the manager's, to which Logger adds the tick; stopping is
+// closed when the manager's Stop is called.
+func WithRun(parent context.Context, tick Tick, logger *slog.Logger, stopping <-chan struct{}) context.Context {
+	return foreignRun{parent, tick, logger, stopping}
+}
+
+type foreignRun struct {
+	context.Context
+	tick     Tick
+	logger   *slog.Logger
+	stopping <-chan struct{}
+}
+
+func (f foreignRun) Value(key any) any {
+	switch key.(type) {
+	case tickKey:
+		return &f.tick
+	case loggerKey:
+		return f.logger
+	case stoppingKey:
+		return f.stopping
 	}
-	return j.m.stopping
+	return f.Context.Value(key)
 }
 
 type (
-	tickKey struct{} // *Tick
-	jobKey  struct{} // *Job, in runs and hooks
+	tickKey     struct{} // *Tick
+	loggerKey   struct{} // *slog.Logger
+	stoppingKey struct{} // <-chan struct{}
+	jobKey      struct{} // *Job: what a run, or a hook, is inside of
 )
+
+// value answers for a run or a hook of the job.
+func (j *Job) value(key any) (any, bool) {
+	switch key.(type) {
+	case jobKey:
+		return j, true
+	case loggerKey:
+		return j.m.opts.Logger, true
+	case stoppingKey:
+		return (<-chan struct{})(j.m.stopping), true
+	}
+	return nil, false
+}
 
 // A run is a context.Context that costs nothing until it is used: most ticks
 // are over before anybody asks theirs. What it delegates to is a real cancel
@@ -56,11 +98,11 @@ func (r *run) Done() <-chan struct{}       { return r.context().Done() }
 func (r *run) Err() error                  { return r.context().Err() }
 
 func (r *run) Value(key any) any {
-	switch key.(type) {
-	case tickKey:
+	if _, ok := key.(tickKey); ok {
 		return &r.tick
-	case jobKey:
-		return r.job
+	}
+	if v, ok := r.job.value(key); ok {
+		return v
 	}
 	return r.context().Value(key)
 }

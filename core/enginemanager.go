@@ -221,7 +221,7 @@ func (m *manager) replaceSchedule(j *Job, s Schedule) (field string, err error) 
 	defer j.mu.Unlock()
 	j.worker.Schedule = s
 	j.finished, j.broken = false, nil
-	j.ended = m.opts.Now().UnixNano()
+	j.base = m.opts.Now().UnixNano()
 	return "", nil
 }
 

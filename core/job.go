@@ -28,7 +28,7 @@ type Job struct {
 	finished bool  // the schedule is over, or the long-running worker is done
 	pending  bool  // a trigger waits for the run in progress to end
 	cur      *run  // in progress, or waiting for its turn
-	ended    int64 // when the last run ended, or the worker started: what a Delay counts from
+	base     int64 // when the worker started or was rescheduled, or a Delay's last run ended
 	runs     uint64
 	failures uint64
 	skips    Skips
@@ -95,24 +95,40 @@ func (j *Job) Schedule() Schedule {
 // Jitter returns how long after each slot its run is to begin (PER-8).
 func (j *Job) Jitter() time.Duration { return time.Duration(j.jitter) }
 
-// Next returns the next slot whose run is to begin after the given time, jitter
-// included; zero where there is none. For a Delay that is the one after the end
-// of the last run on this instance, and zero while a run is in progress. The
-// error is the schedule's misbehaviour (PER-9).
+// Next returns the next slot after a time; zero where there is none. For a Delay
+// it is the one that follows the last run's end on this instance, whatever the
+// time, and none while a run is in progress. The error is the schedule's
+// misbehaviour (PER-9), which is to be reported with Broke.
 func (j *Job) Next(after time.Time) (time.Time, error) {
 	j.mu.Lock()
-	s, ended, busy := j.worker.Schedule, j.ended, j.cur != nil
+	s, base, busy := j.worker.Schedule, j.base, j.cur != nil
 	j.mu.Unlock()
 	switch d, ok := s.(AfterRun); {
 	case s == nil:
 		return time.Time{}, nil
 	case !ok:
-		return next(s, after.Add(-time.Duration(j.jitter)))
-	case busy || ended == 0:
+		return next(s, after)
+	case busy || base == 0:
 		return time.Time{}, nil
 	default:
-		return d.Next(time.Unix(0, ended)), nil
+		return d.Next(time.Unix(0, base)), nil
 	}
+}
+
+// upcoming returns the slot whose run is the next to begin after now: one that
+// was due already may still wait out the jitter, unless the worker was not
+// there yet when it was due.
+func (j *Job) upcoming(now time.Time) (time.Time, error) {
+	after := now.Add(-time.Duration(j.jitter))
+	j.mu.Lock()
+	if base := time.Unix(0, min(j.base, now.UnixNano())); base.After(after) {
+		after = base
+	}
+	if j.last != nil && j.last.Tick.Slot.After(after) && j.last.Tick.Slot.Sub(now) <= time.Duration(rewind) {
+		after = j.last.Tick.Slot // the clock was set back (PER-11)
+	}
+	j.mu.Unlock()
+	return j.Next(after)
 }
 
 // Tick returns the tick of a slot.
@@ -161,7 +177,7 @@ func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	if !isDelay(j.worker.Schedule) || j.cur != nil || j.phase != live {
 		return false
 	}
-	j.ended = j.m.opts.Now().UnixNano()
+	j.base = j.m.opts.Now().UnixNano()
 	return true
 }
 
@@ -246,7 +262,7 @@ func (j *Job) broke(err error) {
 
 // status returns what Workers reports.
 func (j *Job) status(now time.Time) WorkerStatus {
-	slot, err := j.Next(now)
+	slot, err := j.upcoming(now)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := WorkerStatus{

@@ -131,7 +131,7 @@ func (r *run) once(ctx context.Context, n int) error {
 	}
 	var err error
 	if w.Retry.MaxAttempts > 1 || len(r.job.m.opts.Middleware) > 0 {
-		err = isolate(ctx, w.Run) // there is more to do after a Goexit
+		err = <-isolated(ctx, w.Run) // there is more to do after a Goexit
 	} else {
 		err = protect(ctx, w.Run)
 	}
@@ -225,7 +225,9 @@ func (r *run) record(result Result, now time.Time) bool {
 		Err:      result.Err,
 		Instance: j.m.opts.Instance,
 	}
-	j.ended = now.UnixNano()
+	if isDelay(j.worker.Schedule) {
+		j.base = now.UnixNano()
+	}
 	return true
 }
 
@@ -250,7 +252,7 @@ func (r *run) release(result Result) {
 	case j.long != nil:
 		j.longEnded(r, result, cancelled)
 	case triggered:
-		j.Go(context.Background(), ManualTick(j.worker.Name), nil)
+		j.trigger()
 	}
 	if rearm {
 		m.reschedule(j)

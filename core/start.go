@@ -56,7 +56,7 @@ func (m *manager) start(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	m.undo(started)
+	m.undo()
 	return m.stoppedMeanwhile(err)
 }
 
@@ -161,9 +161,11 @@ func (m *manager) startUp(ctx context.Context, j *Job) error {
 	}
 	m.mu.Lock()
 	j.hooked = true
-	gone := m.jobs[j.worker.Name] != j
 	m.mu.Unlock()
-	if gone { // removed while its hook ran
+	j.mu.Lock()
+	gone := j.phase == removed // while its hook ran
+	j.mu.Unlock()
+	if gone {
 		m.shutDown(ctx, j)
 	}
 	return nil
@@ -180,7 +182,7 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 		return nil
 	}
 	j.phase = live
-	j.ended = m.opts.Now().UnixNano()
+	j.base = m.opts.Now().UnixNano()
 	j.mu.Unlock()
 	switch {
 	case j.worker.Disabled || m.opts.Disabled:
@@ -200,17 +202,14 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 }
 
 // undo takes back a start that failed.
-func (m *manager) undo(started []*Job) {
+func (m *manager) undo() {
 	m.stopFlag.Store(true)
 	m.mu.Lock()
 	m.up = false
 	m.mu.Unlock()
-	var runs []*run
-	for _, j := range started {
-		if r := j.endRuns(ErrStopping); r != nil {
-			r.stop(ErrStopping)
-			runs = append(runs, r)
-		}
+	runs := m.endRuns()
+	for _, r := range runs {
+		r.stop(ErrStopping)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
 	defer cancel()
@@ -220,9 +219,8 @@ func (m *manager) undo(started []*Job) {
 			m.opts.Logger.Warn("tickwork: engine stopped with an error", "error", err)
 		}
 	}
-	for _, j := range slices.Backward(started) {
-		m.shutDown(ctx, j)
-	}
+	m.cutNow(ErrStopping) // the hooks have the grace
+	m.stopHooks(&StopError{})
 	m.runners.stop()
 }
 
@@ -250,8 +248,7 @@ var errHookHangs = errors.New("did not return")
 // ignores its context's end for longer than the grace does not hold up its
 // caller, and a Goexit in it is contained.
 func (m *manager) hook(ctx context.Context, j *Job, name string, f func(context.Context) error) error {
-	result := make(chan error, 1)
-	go func() { result <- isolate(hookContext{ctx, j}, f) }()
+	result := isolated(hookContext{ctx, j}, f)
 	var err error
 	select {
 	case err = <-result:
@@ -277,8 +274,8 @@ type hookContext struct {
 }
 
 func (h hookContext) Value(key any) any {
-	if _, ok := key.(jobKey); ok {
-		return h.job
+	if v, ok := h.job.value(key); ok {
+		return v
 	}
 	return h.Context.Value(key)
 }

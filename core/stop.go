@@ -218,15 +218,20 @@ func (m *manager) stopHooks(report *StopError) {
 		if slices.Contains(report.Abandoned, j.worker.Name) {
 			continue
 		}
-		ctx, cancel := m.cut, context.CancelFunc(func() {})
-		if ctx.Err() != nil {
-			ctx, cancel = context.WithTimeout(context.Background(), m.opts.StopGrace)
-		}
-		if err := m.shutDown(ctx, j); errors.Is(err, errHookHangs) {
+		if err := m.stopHook(j); errors.Is(err, errHookHangs) {
 			report.Abandoned = append(report.Abandoned, j.worker.Name)
 		}
-		cancel()
 	}
+}
+
+// stopHook runs one OnStop: until the cut, or, once that was, for the grace.
+func (m *manager) stopHook(j *Job) error {
+	if m.cut.Err() == nil {
+		return m.shutDown(m.cut, j)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
+	defer cancel()
+	return m.shutDown(ctx, j)
 }
 
 // tally counts operations in progress that Stop waits for. m.mu guards it.
