@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -89,70 +88,6 @@ func (r *run) execute() error {
 	}
 	c := chain{run: r}
 	return c.execute()
-}
-
-// attempt makes attempts until one succeeds, there are no more, or the run is
-// cancelled or interrupted (ERR-5).
-func (r *run) attempt(ctx context.Context) error {
-	w := &r.job.worker
-	for n := 1; ; n++ {
-		r.attempts = n
-		err := r.once(ctx, n)
-		if err == nil {
-			return nil
-		}
-		if err, r.final = permanent(err); r.final {
-			return err
-		}
-		if n >= w.Retry.MaxAttempts || r.job.long != nil || r.cancelled() != nil {
-			return err
-		}
-		wait := backoff(w.Retry, n)
-		r.job.m.logAttempt(r, n, err, wait)
-		if len(r.job.m.opts.Observers) > 0 {
-			r.job.m.observe(Event{Kind: EventAttemptFailed, Tick: r.tickOf(n), Result: Result{Outcome: Failed, Err: err}})
-		}
-		if !r.sleep(wait) {
-			return err
-		}
-	}
-}
-
-// once makes one attempt: its timeout, the function, and what is contained.
-func (r *run) once(ctx context.Context, n int) error {
-	w := &r.job.worker
-	if n > 1 {
-		ctx = attemptContext{ctx, r.tickOf(n)}
-	}
-	if w.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.Timeout, ErrTimeout)
-		defer cancel()
-	}
-	var err error
-	if w.Retry.MaxAttempts > 1 || len(r.job.m.opts.Middleware) > 0 {
-		err = <-isolated(ctx, w.Run) // there is more to do after a Goexit
-	} else {
-		err = protect(ctx, w.Run)
-	}
-	if err != nil && w.Timeout > 0 && errors.Is(err, context.DeadlineExceeded) && context.Cause(ctx) == ErrTimeout {
-		err = fmt.Errorf("%w after %s: %w", ErrTimeout, w.Timeout, err)
-	}
-	return err
-}
-
-// backoff returns the wait after a number of failures; a panic in the user's
-// Backoff is the default one.
-func backoff(r Retry, failures int) (wait time.Duration) {
-	defer func() {
-		if recover() != nil {
-			wait = defaultBackoff.Wait(failures)
-		}
-	}()
-	if r.Backoff == nil {
-		return defaultBackoff.Wait(failures)
-	}
-	return r.Backoff.Wait(failures)
 }
 
 // end records the outcome, tells the world, and releases the worker: in this

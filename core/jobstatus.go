@@ -1,0 +1,86 @@
+package core
+
+import (
+	"fmt"
+	"time"
+)
+
+// status returns what Workers reports.
+func (j *Job) status(now time.Time) WorkerStatus {
+	slot, err := j.upcoming(now)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := WorkerStatus{
+		Name:     j.worker.Name,
+		Schedule: scheduleString(j.worker.Schedule),
+		Scope:    j.worker.Scope,
+		State:    j.state(),
+		Runs:     j.runs,
+		Failures: j.failures,
+		Skips:    j.skips,
+		Err:      j.broken,
+	}
+	if err == nil && !j.finished && !j.worker.Disabled {
+		s.Next = slot
+	}
+	if j.last != nil {
+		last := *j.last
+		s.Last = &last
+	}
+	return s
+}
+
+// state derives the worker's state. j.mu is held.
+func (j *Job) state() State {
+	switch {
+	case j.worker.Disabled || j.m.opts.Disabled:
+		return StateDisabled
+	case j.cur != nil && !j.cur.begun:
+		return StateWaiting
+	case j.cur != nil:
+		return StateRunning
+	case j.paused:
+		return StatePaused
+	case j.broken != nil:
+		return StateBroken
+	case j.finished:
+		return StateDone
+	case j.long != nil && j.long.failures > 0:
+		return StateBackoff
+	default:
+		return StateIdle
+	}
+}
+
+// scheduleString prints a schedule for people.
+func scheduleString(s Schedule) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T", s)
+		}
+	}()
+	switch s := s.(type) {
+	case nil:
+		return "long-running"
+	case fmt.Stringer:
+		return s.String()
+	default:
+		return fmt.Sprintf("%T", s)
+	}
+}
+
+// upcoming returns the slot whose run is the next to begin after now: one that
+// was due already may still wait out the jitter, unless the worker was not
+// there yet when it was due.
+func (j *Job) upcoming(now time.Time) (time.Time, error) {
+	after := now.Add(-time.Duration(j.jitter))
+	j.mu.Lock()
+	if base := time.Unix(0, min(j.base, now.UnixNano())); base.After(after) {
+		after = base
+	}
+	if j.last != nil && j.last.Tick.Slot.After(after) && j.last.Tick.Slot.Sub(now) <= time.Duration(rewind) {
+		after = j.last.Tick.Slot // the clock was set back (PER-11)
+	}
+	j.mu.Unlock()
+	return j.Next(after)
+}
