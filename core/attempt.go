@@ -51,7 +51,7 @@ func (r *run) once(ctx context.Context, n int) error {
 	} else {
 		err = protect(ctx, w.Run)
 	}
-	if err != nil && w.Timeout > 0 && errors.Is(err, context.DeadlineExceeded) && context.Cause(ctx) == ErrTimeout {
+	if err != nil && w.Timeout > 0 && errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), ErrTimeout) {
 		err = fmt.Errorf("%w after %s: %w", ErrTimeout, w.Timeout, err)
 	}
 	return err

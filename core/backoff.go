@@ -64,7 +64,7 @@ func permanent(err error) (error, bool) {
 	if !errors.As(err, &p) {
 		return err, false
 	}
-	if err == error(p) {
+	if err == error(p) { //nolint:errorlint // identity: only where the mark is outermost
 		return p.err, true
 	}
 	return err, true

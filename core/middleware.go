@@ -27,7 +27,7 @@ var (
 // execute runs the whole chain. A Goexit in a middleware itself ends the run's own
 // goroutine, which run.exit sees to.
 func (c *chain) execute() error {
-	err := protect(c.run, func(ctx context.Context) error { return c.through(0, ctx) })
+	err := protect(c.run, func(ctx context.Context) error { return c.through(ctx, 0) })
 	c.mu.Lock()
 	c.closed = true
 	called, inside := c.called, c.inside
@@ -42,13 +42,13 @@ func (c *chain) execute() error {
 }
 
 // through calls the middleware from the i-th on.
-func (c *chain) through(i int, ctx context.Context) error {
+func (c *chain) through(ctx context.Context, i int) error {
 	if ctx == nil || ctx.Value(jobKey{}) != any(c.run.job) {
 		return errNextContext
 	}
 	middleware := c.run.job.m.opts.Middleware
 	if i < len(middleware) {
-		return middleware[i](ctx, func(ctx context.Context) error { return c.through(i+1, ctx) })
+		return middleware[i](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
 	}
 	c.mu.Lock()
 	switch {
