@@ -151,9 +151,9 @@ func (c *Clock) arm(job *Job, slot time.Time) {
 func (c *Clock) report(job *Job, slot time.Time, err error) {
 	switch {
 	case err != nil:
-		job.broke(err)
+		job.Broke(err)
 	case slot.IsZero() && !isDelay(job.Schedule()):
-		job.over()
+		job.Over()
 	}
 }
 
@@ -229,16 +229,8 @@ func (c *Clock) collect(batch []alarmed, now int64) ([]alarmed, time.Duration) {
 // call calls back for one job and enters its next slot. Its schedule is asked
 // and due is called without the mutex: they are not the clock's code.
 func (c *Clock) call(e alarmed, now time.Time) {
-	slot, missed := time.Unix(0, e.slot).UTC(), 0
-	var following time.Time
-	var err error
-	if !isDelay(e.schedule) {
-		until := now.Add(-time.Duration(e.job.jitter))
-		following, err = next(e.schedule, slot)
-		if err == nil && !following.IsZero() && !following.After(until) {
-			slot, missed, following, err = catchUp(e.schedule, slot, until)
-		}
-	}
+	until := now.Add(-time.Duration(e.job.jitter))
+	slot, missed, following, err := CatchUp(e.schedule, time.Unix(0, e.slot).UTC(), until)
 	c.due(e.job, slot, missed)
 	if c.rearm(e, following, err) {
 		c.report(e.job, following, err)

@@ -73,6 +73,7 @@ type (
 	tickKey     struct{} // *Tick
 	loggerKey   struct{} // *slog.Logger
 	stoppingKey struct{} // <-chan struct{}
+	runKey      struct{} // *run
 	jobKey      struct{} // *Job: what a run, or a hook, is inside of
 )
 
@@ -98,8 +99,11 @@ func (r *run) Done() <-chan struct{}       { return r.context().Done() }
 func (r *run) Err() error                  { return r.context().Err() }
 
 func (r *run) Value(key any) any {
-	if _, ok := key.(tickKey); ok {
+	switch key.(type) {
+	case tickKey:
 		return &r.tick
+	case runKey:
+		return r
 	}
 	if v, ok := r.job.value(key); ok {
 		return v

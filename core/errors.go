@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -137,11 +138,13 @@ type StopError struct {
 	Abandoned []string
 	// Err is the context's error.
 	Err error
+
+	op string // "stop" or "remove"
 }
 
 func (e *StopError) Error() string {
 	var b strings.Builder
-	b.WriteString("tickwork: stop was cut short: ")
+	fmt.Fprintf(&b, "tickwork: %s was cut short: ", cmp.Or(e.op, "stop"))
 	b.WriteString(e.Err.Error())
 	list := func(what string, names []string) {
 		if len(names) > 0 {

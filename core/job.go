@@ -223,8 +223,9 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	return Result{}, false
 }
 
-// over ends the job's schedule: it has no next slot (PER-9).
-func (j *Job) over() {
+// Over ends the job's schedule: it has no next slot (PER-9). A Clock reports
+// that by itself.
+func (j *Job) Over() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.finished = true
@@ -233,9 +234,7 @@ func (j *Job) over() {
 // Broke ends the job's schedule with an error: it misbehaved (PER-9). A Clock
 // reports what it finds by itself; an engine that asks the schedule by other
 // means reports it here.
-func (j *Job) Broke(err error) { j.broke(err) }
-
-func (j *Job) broke(err error) {
+func (j *Job) Broke(err error) {
 	j.mu.Lock()
 	j.finished, j.broken = true, err
 	j.mu.Unlock()

@@ -46,13 +46,43 @@ func (m *manager) Remove(ctx context.Context, name string) error {
 		return nil
 	}
 	m.adopt(r)
-	if ctx.Value(jobKey{}) == any(j) { // it removes itself: the rest is done when it returns
+	self, _ := ctx.Value(runKey{}).(*run)
+	if !m.mayAwait(self, r) { // the rest is done when it returns
 		free()
 		r.atEnd(func() { m.shutDown(context.Background(), j) })
 		return nil
 	}
 	defer free()
+	defer m.awaited(self)
 	return m.awaitRemoved(ctx, r)
+}
+
+// mayAwait tells whether a run, from inside of which Remove is called, may wait
+// for another: not for itself, and not for one that waits for it (CTL-5). Self
+// is nil where Remove is called from outside.
+func (m *manager) mayAwait(self, other *run) bool {
+	if self == nil {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for r := other; r != nil; r = r.awaits {
+		if r == self {
+			return false
+		}
+	}
+	self.awaits = other
+	return true
+}
+
+// awaited ends what mayAwait has allowed.
+func (m *manager) awaited(self *run) {
+	if self == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	self.awaits = nil
 }
 
 // awaitRemoved waits for the run of a worker that is removed (CTL-1).
@@ -63,7 +93,7 @@ func (m *manager) awaitRemoved(ctx context.Context, r *run) error {
 		return nil
 	}
 	r.stop(ErrRemoved)
-	report := &StopError{Err: cmp.Or(ctx.Err(), context.Cause(m.cut))}
+	report := &StopError{op: "remove", Err: cmp.Or(ctx.Err(), context.Cause(m.cut))}
 	grace, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
 	defer cancel()
 	awaitRuns([]*run{r}, grace.Done(), nil)
@@ -77,7 +107,7 @@ func (m *manager) awaitRemoved(ctx context.Context, r *run) error {
 	if j.long != nil && len(report.Abandoned) == 0 {
 		return nil // returning then is its normal end (LNG-1)
 	}
-	return &WorkerError{Op: "remove", Worker: j.worker.Name, Err: report}
+	return report
 }
 
 // unschedule takes a job from the engine, if it was given to it.

@@ -23,7 +23,8 @@ type run struct {
 	over      chan struct{} // closed at the end; made when somebody waits
 	last      []func()      // what is left to do when it is over
 
-	place place // under MaxConcurrent; guarded by the limit's mutex
+	place  place // under MaxConcurrent; guarded by the limit's mutex
+	awaits *run  // whose end it waits for inside of Remove; guarded by m.mu
 
 	// Of the run's own goroutine.
 	started  time.Time

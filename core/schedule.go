@@ -226,9 +226,21 @@ func latest(s Schedule, first, now time.Time) (slot time.Time, missed int, err e
 	return slot, missed, err
 }
 
-// catchUp finds the last slot in [first, now], how many lie before it, and the
-// one that follows. Where the schedule misbehaves, slot is first.
-func catchUp(s Schedule, first, now time.Time) (slot time.Time, missed int, following time.Time, err error) {
+// CatchUp finds what is to be delivered by an engine that wakes for a slot: first
+// is the slot that it waited for, at or before now, which is the instance's now
+// less the job's jitter. It returns the last slot in [first, now], how many lie
+// before it, and the one that follows, zero where there is none. For a Delay
+// that is first itself, and nothing follows before its run has ended. Where the
+// schedule misbehaves slot is first, and the error is to be reported with
+// Job.Broke. A Clock does this by itself.
+func CatchUp(s Schedule, first, now time.Time) (slot time.Time, missed int, following time.Time, err error) {
+	if isDelay(s) {
+		return first, 0, time.Time{}, nil
+	}
+	following, err = next(s, first)
+	if err != nil || following.IsZero() || following.After(now) {
+		return first, 0, following, err
+	}
 	slot, missed, err = latest(s, first, now)
 	if err != nil {
 		return first, 0, time.Time{}, err
