@@ -29,6 +29,7 @@ func (r *run) attempt(ctx context.Context) error {
 			r.job.m.observe(Event{Kind: EventAttemptFailed, Tick: r.tickOf(n), Result: Result{Outcome: Failed, Err: err}})
 		}
 		if !r.sleep(wait) {
+			r.cutShort = true
 			return err
 		}
 	}

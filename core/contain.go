@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 )
 
@@ -37,15 +38,14 @@ func newPanic(value any) *PanicError { return &PanicError{Value: value, Stack: d
 
 func newGoexit() *PanicError { return &PanicError{Value: ErrGoexit, Stack: debug.Stack()} }
 
-// safely calls an observer or a handler; a panic in it is logged (ERR-3).
+// safely calls an observer or a handler. A panic or a Goexit in it is logged
+// (ERR-3); that of an observer in the clock's goroutine would end the clock.
 func (m *manager) safely(what string, f func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			err := newPanic(p)
-			m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", err, "stack", string(err.Stack))
-		}
-	}()
-	f()
+	err := <-isolated(context.Background(), func(context.Context) error { f(); return nil })
+	var p *PanicError
+	if errors.As(err, &p) {
+		m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", err, "stack", string(p.Stack))
+	}
 }
 
 // observe tells the observers.

@@ -80,6 +80,9 @@ type cronSchedule struct{ expr *cron.Expr }
 func (c cronSchedule) Next(after time.Time) time.Time { return utc(c.expr.Next(after)) }
 func (c cronSchedule) Prev(at time.Time) time.Time    { return utc(c.expr.Prev(at)) }
 
+// Location returns the schedule's time zone, for those who show its slots.
+func (c cronSchedule) Location() *time.Location { return c.expr.Location() }
+
 func (c cronSchedule) String() string {
 	if loc := c.expr.Location(); loc != time.UTC {
 		return "cron " + c.expr.String() + " " + loc.String()

@@ -30,6 +30,7 @@ type Job struct {
 	base     int64 // when the worker started or was rescheduled, or a Delay's last run ended
 	runs     uint64
 	failures uint64
+	cancels  uint64
 	skips    Skips
 	last     *LastRun
 	broken   error

@@ -11,14 +11,15 @@ func (j *Job) status(now time.Time) WorkerStatus {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := WorkerStatus{
-		Name:     j.worker.Name,
-		Schedule: scheduleString(j.worker.Schedule),
-		Scope:    j.worker.Scope,
-		State:    j.state(),
-		Runs:     j.runs,
-		Failures: j.failures,
-		Skips:    j.skips,
-		Err:      j.broken,
+		Name:      j.worker.Name,
+		Schedule:  scheduleString(j.worker.Schedule),
+		Scope:     j.worker.Scope,
+		State:     j.state(),
+		Runs:      j.runs,
+		Failures:  j.failures,
+		Cancelled: j.cancels,
+		Skips:     j.skips,
+		Err:       j.broken,
 	}
 	if err == nil && !j.finished && !j.worker.Disabled {
 		s.Next = slot

@@ -27,7 +27,7 @@ func (m *manager) logAttempt(r *run, attempt int, err error, wait time.Duration)
 	}
 }
 
-func (m *manager) logEnded(r *run, result Result, now time.Time) {
+func (m *manager) logEnded(r *run, result Result) {
 	level, message := slog.LevelDebug, "tickwork: run succeeded"
 	switch result.Outcome {
 	case Failed:
@@ -44,7 +44,7 @@ func (m *manager) logEnded(r *run, result Result, now time.Time) {
 		slog.String("worker", r.tick.Worker),
 		slog.String("tick", r.tick.ID()),
 		slog.Int("attempt", max(r.attempts, 1)),
-		slog.Duration("duration", now.Sub(r.started)),
+		slog.Duration("duration", r.duration),
 	}
 	if result.Err != nil {
 		attrs = append(attrs, slog.Any("error", result.Err))

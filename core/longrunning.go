@@ -46,6 +46,7 @@ func (j *Job) restartLong() {
 
 // longEnded decides what comes after a run of a long-running worker.
 func (j *Job) longEnded(r *run, result Result, cancelled bool) {
+	wait := backoff(j.worker.Retry, j.failuresAfter(r)) // foreign code, so without the lock
 	j.mu.Lock()
 	again := false
 	switch {
@@ -56,7 +57,7 @@ func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	case result.Outcome == Succeeded:
 		j.finished = true
 	default:
-		j.longFailed(r, result.Err)
+		j.longFailed(r, result.Err, wait)
 	}
 	j.mu.Unlock()
 	if again {
@@ -64,10 +65,20 @@ func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	}
 }
 
+// failuresAfter returns how many failures in a row there are if r has failed.
+func (j *Job) failuresAfter(r *run) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.duration >= stayedUp {
+		return 1
+	}
+	return j.long.failures + 1
+}
+
 // longFailed sets the timer for the next run, or gives up. j.mu is held.
-func (j *Job) longFailed(r *run, err error) {
+func (j *Job) longFailed(r *run, err error, wait time.Duration) {
 	l, w := j.long, &j.worker
-	if j.last != nil && j.last.Duration >= stayedUp {
+	if r.duration >= stayedUp {
 		l.failures = 0
 	}
 	l.failures++
@@ -75,7 +86,7 @@ func (j *Job) longFailed(r *run, err error) {
 		j.finished, j.broken = true, err
 		return
 	}
-	l.retry = time.AfterFunc(max(backoff(w.Retry, l.failures), 0), j.startLong)
+	l.retry = time.AfterFunc(max(wait, 0), j.startLong)
 }
 
 // stopRetry ends a backoff. j.mu is held.

@@ -36,7 +36,7 @@ type Manager interface {
 	// Trigger runs the worker once as soon as it can, on any instance that has
 	// it, beside its schedule. Triggers that come while one is waiting are one
 	// (CTL-3). It does not wait for the run. A long-running worker that is done
-	// or in a backoff is run again; one that is up stays up. ErrNotFound,
+	// or in a backoff is run again; one that is up, or paused, stays so. ErrNotFound,
 	// ErrDisabled, ErrNotStarted, ErrStopped.
 	Trigger(ctx context.Context, name string) error
 

@@ -25,25 +25,26 @@ var (
 )
 
 // execute runs the whole chain. A Goexit in a middleware itself ends the run's own
-// goroutine, which run.exit sees to.
-func (c *chain) execute() error {
-	err := protect(c.run, func(ctx context.Context) error { return c.through(ctx, 0) })
-	c.mu.Lock()
-	c.closed = true
-	called, inside := c.called, c.inside
-	c.mu.Unlock()
-	if inside != nil {
-		<-inside // a middleware that returned early does not free the worker
-	}
-	if err == nil && !called {
-		return ErrNextNotCalled
-	}
-	return err
+// goroutine, which run.exit sees to, after what is deferred here.
+func (c *chain) execute() (err error) {
+	defer func() {
+		c.mu.Lock()
+		c.closed = true
+		called, inside := c.called, c.inside
+		c.mu.Unlock()
+		if inside != nil {
+			<-inside // a middleware that returned early does not free the worker
+		}
+		if err == nil && !called {
+			err = ErrNextNotCalled
+		}
+	}()
+	return protect(c.run, func(ctx context.Context) error { return c.through(ctx, 0) })
 }
 
 // through calls the middleware from the i-th on.
 func (c *chain) through(ctx context.Context, i int) error {
-	if ctx == nil || ctx.Value(jobKey{}) != any(c.run.job) {
+	if ctx == nil || ctx.Value(runKey{}) != any(c.run) {
 		return errNextContext
 	}
 	middleware := c.run.job.m.opts.Middleware

@@ -59,7 +59,9 @@ type Options struct {
 // Middleware wraps a run: it calls next to go on, exactly once, with its
 // context or one derived from it, and returns next's error, or its own. It is
 // where a scoped dependency (a transaction, a span) is opened, put into the
-// context, and released after (OBS-4). It wraps the run with all its attempts.
+// context, and released after (OBS-4). It wraps the run with all its attempts: a
+// worker that retries and wants a transaction for each attempt opens it in its
+// own function.
 //
 // A middleware that returns an error without calling next refuses the run,
 // which counts as failed; one that returns nil without calling next fails the

@@ -28,9 +28,11 @@ type run struct {
 
 	// Of the run's own goroutine.
 	started  time.Time
+	duration time.Duration
 	attempts int
 	ended    bool
 	final    bool // the error was marked Permanent
+	cutShort bool // Stop or Remove ended a wait between two attempts
 
 	runContext
 }
@@ -98,14 +100,15 @@ func (r *run) end(err error) {
 	j := r.job
 	result := r.result(err)
 	now := j.m.opts.Now()
+	r.duration = now.Sub(r.started)
 	defer r.release(result) // also if an observer or a handler ends the goroutine
 	if !r.record(result, now) {
 		j.m.opts.Logger.Warn("tickwork: abandoned run returned", "worker", r.tick.Worker, "tick", r.tick.ID(), "outcome", result.String())
 		return
 	}
-	j.m.logEnded(r, result, now)
+	j.m.logEnded(r, result)
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventEnded, Time: now, Tick: r.tickOf(r.attempts), Result: result, Duration: now.Sub(r.started)})
+		j.m.observe(Event{Kind: EventEnded, Time: now, Tick: r.tickOf(r.attempts), Result: result, Duration: r.duration})
 	}
 	if result.Outcome == Failed && j.m.opts.OnError != nil {
 		j.m.safely("OnError", func() {
@@ -122,7 +125,7 @@ func (r *run) result(err error) Result {
 		return Result{Outcome: LeaseLost, Err: err}
 	case err == nil:
 		return Result{Outcome: Succeeded}
-	case cause != nil && !isPanic(err):
+	case (cause != nil || r.cutShort) && !isPanic(err):
 		return Result{Outcome: Cancelled, Err: err}
 	default:
 		return Result{Outcome: Failed, Err: err}
@@ -147,8 +150,11 @@ func (r *run) record(result Result, now time.Time) bool {
 		return true
 	}
 	j.runs++
-	if result.Outcome == Failed {
+	switch result.Outcome {
+	case Failed:
 		j.failures++
+	case Cancelled:
+		j.cancels++
 	}
 	if j.last == nil {
 		j.last = new(LastRun)
@@ -156,7 +162,7 @@ func (r *run) record(result Result, now time.Time) bool {
 	*j.last = LastRun{
 		Tick:     r.tickOf(r.attempts),
 		Start:    r.started,
-		Duration: now.Sub(r.started),
+		Duration: r.duration,
 		Outcome:  result.Outcome,
 		Err:      result.Err,
 		Instance: j.m.opts.Instance,

@@ -14,8 +14,9 @@ type WorkerStatus struct {
 	Next time.Time
 	// Last is the last run that ended, wherever it ran; nil before the first.
 	Last *LastRun
-	// Runs counts the runs that ended here, Failures those of them that failed.
-	Runs, Failures uint64
+	// Runs counts the runs that ended here, Failures those of them that failed,
+	// and Cancelled those that Stop, Remove or Pause has ended.
+	Runs, Failures, Cancelled uint64
 	// Skips counts the slots that were not run, by reason.
 	Skips Skips
 	// Err is why the worker is StateBroken; nil otherwise.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package native_test
 
 import (
@@ -26,6 +28,14 @@ func size(n int) int {
 		return n / 100
 	}
 	return n
+}
+
+// brief is d, or a fraction of it for a smoke test.
+func brief(d time.Duration) time.Duration {
+	if testing.Short() {
+		return d / 10
+	}
+	return d
 }
 
 // nothing is a logger that is off.
@@ -69,7 +79,7 @@ func BenchmarkRegister(b *testing.B) {
 // BenchmarkSpread runs a million workers with a period of ten seconds, spread
 // over it, for two periods: the lateness of the runs and the share of a core.
 func BenchmarkSpread(b *testing.B) {
-	period := 10 * time.Second
+	period := brief(10 * time.Second)
 	for _, c := range contenders {
 		b.Run(c.name, func(b *testing.B) {
 			if c.heavy {
@@ -89,7 +99,7 @@ func BenchmarkBurst(b *testing.B) {
 			if c.heavy {
 				n /= 10
 			}
-			measure(b, c, n, time.Second, 0, 10*time.Second, func(i int) {
+			measure(b, c, n, time.Second, 0, max(brief(10*time.Second), 2*time.Second), func(i int) {
 				if i%(n/min(n, 100)) == 0 {
 					time.Sleep(time.Second)
 				}
