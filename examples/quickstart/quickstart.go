@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+const (
+	deleteOldLogs    = "delete-old-logs"
+	markPassiveUsers = "mark-passive-users"
+)
+
+// stopTimeout is how long a run in progress may go on when the program stops.
+const stopTimeout = 10 * time.Second
+
+// A task is a worker, and what it can tell of its work so far.
+type task struct {
+	core.Worker
+	done  func() string
+	chaos bool // going wrong is what it is for
+}
+
+// quickstart puts the workers together, runs them until the context ends, or
+// -for is over, and stops in order.
+func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
+	in, err := openInput(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	tasks := newTasks(cfg, in)
+
+	show := newDisplay(stdout, cfg.plain, in.about)
+	logger := slog.New(show.handler())
+	m, err := newManager(core.Options{
+		Logger: logger,
+		Middleware: []core.Middleware{
+			transactions(in.db, &sql.TxOptions{ReadOnly: cfg.dryRun}, markPassiveUsers),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := addAll(ctx, m, tasks); err != nil {
+		return err
+	}
+	if err := m.Start(ctx); err != nil {
+		return err
+	}
+	started := time.Now()
+	if cfg.runFor > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, cfg.runFor, fmt.Errorf("-for %s is over", cfg.runFor))
+		defer cancel()
+	}
+	show.watch(ctx, report{m: m, tasks: tasks, started: started})
+
+	logger.Info("stopping", "because", context.Cause(ctx), "at_most", stopTimeout)
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	stopErr := m.Stop(stopCtx)
+	summary(stdout, m.Workers(), tasks, time.Since(started))
+	if stopErr != nil {
+		return stopErr
+	}
+	return failures(m.Workers(), tasks)
+}
+
+// newTasks makes the workers.
+func newTasks(cfg config, in *input) []task {
+	logs := newCleaner(in.logs, cfg.maxAge, cfg.dryRun)
+	users := &marker{dryRun: cfg.dryRun}
+	tasks := []task{
+		{
+			Worker: core.Worker{
+				Name:       deleteOldLogs,
+				Schedule:   core.Every(cfg.period),
+				Run:        logs.Run,
+				RunOnStart: true,
+			},
+			done: logs.done,
+		},
+		{
+			Worker: core.Worker{
+				Name:       markPassiveUsers,
+				Schedule:   core.Every(cfg.period),
+				Run:        users.Run,
+				RunOnStart: true,
+				Timeout:    time.Minute,
+			},
+			done: users.done,
+		},
+	}
+	if cfg.chaos {
+		tasks = append(tasks, chaosWorkers(cfg.period)...)
+	}
+	return tasks
+}
+
+func addAll(ctx context.Context, m core.Manager, tasks []task) error {
+	for _, t := range tasks {
+		if err := m.Add(ctx, t.Worker); err != nil {
+			return err
+		}
+	}
+	return nil
+}

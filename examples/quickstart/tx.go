@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// transactions is middleware that opens a transaction for each run of the named
+// workers, and commits it when the run succeeds. Everything else rolls it back:
+// an error, a panic (which arrives here as an error), a run that Stop cut off.
+// Other workers pass through untouched.
+//
+// Middleware wraps a run with all its attempts, so with Retry a second attempt
+// would find what the first left in the transaction. Give the workers named
+// here no Retry: their next slot is their next attempt, on a clean slate.
+func transactions(db *sql.DB, opts *sql.TxOptions, workers ...string) core.Middleware {
+	return func(ctx context.Context, next func(context.Context) error) error {
+		if tick, _ := core.TickFrom(ctx); !slices.Contains(workers, tick.Worker) {
+			return next(ctx)
+		}
+		sqlTx, err := db.BeginTx(ctx, opts)
+		if err != nil {
+			return fmt.Errorf("begin transaction: %w", err)
+		}
+		defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
+		tx := &transaction{Tx: sqlTx}
+		if err := next(context.WithValue(ctx, txKey{}, tx)); err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("commit transaction: %w", err)
+		}
+		for _, f := range tx.committed {
+			f()
+		}
+		return nil
+	}
+}
+
+// transaction is that of a run.
+type transaction struct {
+	*sql.Tx
+	committed []func()
+}
+
+// afterCommit has f called once the transaction is committed: what it says or
+// counts has then really happened.
+func (t *transaction) afterCommit(f func()) { t.committed = append(t.committed, f) }
+
+type txKey struct{}
+
+// txFrom returns the run's transaction. It panics for a worker that was not
+// named to transactions, which is a mistake in this program.
+func txFrom(ctx context.Context) *transaction { return ctx.Value(txKey{}).(*transaction) }
