@@ -35,7 +35,7 @@
 //
 // clock.go finds the slot due, the engine calls Job.Go (job.go), which claims
 // the worker and starts a run (run.go): the middleware (middleware.go), the
-// attempts with their timeouts and backoffs, the worker's function with what is
-// contained (contain.go); then the outcome goes to the status, the log and the
+// attempts with their timeouts and backoffs (attempt.go), the worker's function
+// with what is contained (contain.go); then the outcome goes to the status, the log and the
 // observers, and back to the engine.
 package core
