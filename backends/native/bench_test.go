@@ -226,4 +226,3 @@ func (s *spy) Schedule(ctx context.Context, job *core.Job) error {
 	s.jobs = append(s.jobs, job)
 	return s.Engine.Schedule(ctx, job)
 }
-
