@@ -1,0 +1,162 @@
+package backends
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Config says which backend to open, how, and what to change about the
+// workers. Load makes one of a file and the environment, ParseURL of a URL; a
+// program may fill it in. The zero value is the native backend.
+//
+// Printed, in whatever way, it shows nothing of what the backends' sections
+// say: there may be passwords in them.
+type Config struct {
+	// Backend is the name of a registered backend. Empty is "native".
+	Backend string `yaml:"backend"`
+
+	// Enabled, where it is false, makes a manager that lists its workers and
+	// runs none, without a connection (core.Options.Disabled). Nil is true.
+	Enabled *bool `yaml:"enabled"`
+
+	// Namespace keeps this cluster apart from others on the same broker: up to
+	// 64 ASCII letters, digits and . _ -, empty for the backend's default. A
+	// backend without a broker has nothing to keep apart and takes any.
+	Namespace string `yaml:"namespace"`
+
+	// Workers are changes to workers that the program adds, by their names.
+	// Each must have been added when the manager starts.
+	Workers map[string]Override `yaml:"workers"`
+
+	sections map[string]sealed // by backend
+	where    *places
+}
+
+// places are the keys that were given in a file, in the environment or in a
+// URL, and where.
+type places map[path]position
+
+// An Override changes a worker: a field that is given replaces the program's
+// when the worker is added, and core.WorkerStatus.Configured tells so. In a
+// file a duration is a number with its unit: 90s, 10m, 1h30m.
+type Override struct {
+	// Every, Cron, or Delay, one of them, is the schedule: see the functions
+	// of these names in the package core. Zero is the program's schedule.
+	Every time.Duration `yaml:"every"`
+	Cron  string        `yaml:"cron"`
+	Delay time.Duration `yaml:"delay"`
+
+	// Timezone is the time zone of Cron, as the IANA database names it:
+	// "Europe/Berlin". Empty is UTC.
+	Timezone string `yaml:"timezone"`
+
+	// Timeout is the deadline of each attempt; zero is none. Nil is the program's.
+	Timeout *time.Duration `yaml:"timeout"`
+
+	// Retry repeats failed attempts. Nil is the program's.
+	Retry *Retry `yaml:"retry"`
+
+	// Jitter delays each run by up to so long. Nil is the program's.
+	Jitter *time.Duration `yaml:"jitter"`
+
+	// RunOnStart runs the worker once when it starts. Nil is the program's.
+	RunOnStart *bool `yaml:"run_on_start"`
+
+	// Enabled, where it is false, has the worker listed and never run; where
+	// it is true, the worker runs also if the program disabled it. Nil is the
+	// program's.
+	Enabled *bool `yaml:"enabled"`
+}
+
+// A Retry changes a worker's core.Retry. Its zero fields are the program's.
+type Retry struct {
+	// Attempts is the number of attempts in one run, the first included.
+	Attempts int `yaml:"attempts"`
+	// Backoff is the wait before the second attempt; it doubles with each
+	// further one, up to MaxBackoff.
+	Backoff time.Duration `yaml:"backoff"`
+	// MaxBackoff is the longest wait. Zero is a minute, or Backoff where that
+	// is longer. It goes with Backoff.
+	MaxBackoff time.Duration `yaml:"max_backoff"`
+}
+
+// Set gives a backend its own configuration, such as a native.Config, in place
+// of what a file said of it. Open refuses one of another backend's type.
+func (c *Config) Set(backend string, config any) {
+	c.setSection(backend, &section{value: config})
+}
+
+// setSection replaces a section in c, and not in the copies of c.
+func (c *Config) setSection(backend string, s *section) {
+	c.sections = maps.Clone(c.sections)
+	if c.sections == nil {
+		c.sections = make(map[string]sealed)
+	}
+	c.sections[backend] = func() *section { return s }
+}
+
+// section returns what was said of a backend, which may be nothing.
+func (c Config) section(backend string) *section {
+	if s := c.sections[backend]; s != nil {
+		return s()
+	}
+	return &section{}
+}
+
+// backend returns the name of the backend that is chosen.
+func (c Config) backend() string {
+	if c.Backend == "" {
+		return defaultBackend
+	}
+	return c.Backend
+}
+
+const defaultBackend = "native"
+
+// position returns where a key was given: the zero position where it was not.
+func (c Config) position(p path) position {
+	if c.where == nil {
+		return position{}
+	}
+	return (*c.where)[p]
+}
+
+// given tells whether a key was given in a file or the environment.
+func (c Config) given(p path) bool {
+	if c.where == nil {
+		return false
+	}
+	_, ok := (*c.where)[p]
+	return ok
+}
+
+// String returns what may be shown to anyone: the backend, the namespace, the
+// names of the sections and of the workers.
+func (c Config) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "backend %s", c.backend())
+	if c.Enabled != nil && !*c.Enabled {
+		b.WriteString(", disabled")
+	}
+	if c.Namespace != "" {
+		fmt.Fprintf(&b, ", namespace %s", c.Namespace)
+	}
+	list := func(what string, names []string) {
+		if len(names) > 0 {
+			fmt.Fprintf(&b, ", %s %s", what, strings.Join(names, " "))
+		}
+	}
+	list("sections", slices.Sorted(maps.Keys(c.sections)))
+	list("workers", slices.Sorted(maps.Keys(c.Workers)))
+	return b.String()
+}
+
+// Format prints String for every verb.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// LogValue returns String for package slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -1,0 +1,147 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// decoder fills Go values from a document, strictly: what is not a field with a
+// yaml tag is an unknown key. It goes on after an error, so that all are told.
+//
+// It is not the library's own decoder, because that quotes the source in its
+// errors, where a password may stand, reads "timeout: 10" as ten nanoseconds,
+// and keeps no positions for what is only found wrong later.
+type decoder struct {
+	*document
+	where  places
+	secret bool // inside a backend's section: errors do not show values
+	errs   []error
+}
+
+func (d *decoder) fail(n ast.Node, p path, format string, args ...any) {
+	d.errs = append(d.errs, d.position(n).at(p, fmt.Errorf(format, args...)))
+}
+
+// value sets v from a node. Null is as if the key were not there.
+func (d *decoder) value(n ast.Node, p path, v reflect.Value) {
+	r := d.resolve(n)
+	if r == nil {
+		return
+	}
+	t := v.Type()
+	switch {
+	case isText(t):
+		d.text(r, p, v)
+	case t.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(t.Elem()))
+		}
+		d.value(r, p, v.Elem())
+	case t.Kind() == reflect.Slice:
+		list, ok := r.(*ast.SequenceNode)
+		if !ok {
+			d.fail(r, p, "wants a list, got %s", shape(r))
+			return
+		}
+		v.Set(reflect.MakeSlice(t, len(list.Values), len(list.Values)))
+		for i, item := range list.Values {
+			d.value(item, p.add(strconv.Itoa(i)), v.Index(i))
+		}
+	case t.Kind() == reflect.Map:
+		d.mapping(r, p, func(name string, key, n ast.Node) {
+			elem := reflect.New(t.Elem()).Elem()
+			d.value(n, p.add(name), elem)
+			if v.IsNil() {
+				v.Set(reflect.MakeMap(t))
+			}
+			v.SetMapIndex(reflect.ValueOf(name), elem)
+		})
+	default:
+		fields := tagged(t)
+		d.mapping(r, p, func(name string, key, n ast.Node) {
+			for _, f := range fields {
+				if f.name == name {
+					d.value(n, p.add(name), v.FieldByIndex(f.Index))
+					return
+				}
+			}
+			known := make([]string, len(fields))
+			for i, f := range fields {
+				known[i] = f.name
+			}
+			d.unknown(key, p, name, known)
+		})
+	}
+}
+
+func (d *decoder) text(n ast.Node, p path, v reflect.Value) {
+	text, ok := scalar(n)
+	if !ok {
+		d.fail(n, p, "wants one value, got %s", shape(n))
+		return
+	}
+	if err := setText(v, text); err != nil {
+		if !d.secret {
+			err = fmt.Errorf("%w, got %q", err, clip(text))
+		}
+		d.fail(n, p, "%w", err)
+	}
+}
+
+// mapping calls each for every entry of a mapping, with its key's name, and
+// records where it stands. A key that is there twice is an error.
+func (d *decoder) mapping(n ast.Node, p path, each func(name string, key, value ast.Node)) {
+	list, ok := pairs(n)
+	if !ok {
+		d.fail(n, p, "wants a mapping, as in \"key: value\", got %s", shape(n))
+		return
+	}
+	seen := make(map[string]position, len(list))
+	for _, pair := range list {
+		name, ok := scalar(d.resolve(pair.Key))
+		if _, merge := pair.Key.(*ast.MergeKeyNode); merge || !ok {
+			d.fail(pair.Key, p, "a key must be a plain word; merging with << is not supported")
+			continue
+		}
+		if first, twice := seen[name]; twice {
+			d.fail(pair.Key, p.add(name), "is given twice, first in line %d", first.line)
+			continue
+		}
+		seen[name] = d.position(pair.Key)
+		if d.resolve(pair.Value) != nil {
+			d.where[p.add(name)] = seen[name]
+		}
+		each(name, pair.Key, pair.Value)
+	}
+}
+
+func (d *decoder) unknown(key ast.Node, p path, name string, known []string) {
+	d.fail(key, p.add(clip(name)), "unknown key%s", knownAre(name, known))
+}
+
+// knownAre says which names there are, or the one that must have been meant.
+func knownAre(name string, known []string) string {
+	if m := meant(name, known); m != "" {
+		return m
+	}
+	if len(known) == 0 {
+		return "; there are none here"
+	}
+	return "; known are " + join(known)
+}
+
+// err returns the errors so far as one.
+func (d *decoder) err() error { return errors.Join(d.errs...) }
+
+// clip keeps a text from filling a log.
+func clip(text string) string {
+	const limit = 100
+	if len(text) > limit {
+		return text[:limit] + "…"
+	}
+	return text
+}

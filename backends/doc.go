@@ -1,0 +1,34 @@
+// Package backends opens a manager by configuration: which engine, how, and
+// what to change about the workers, without a change of the program.
+//
+//	cfg, err := backends.Load("tickwork.yaml") // then the environment, TICKWORK_…
+//	if err != nil {
+//		return err
+//	}
+//	m, err := backends.Open(ctx, cfg, core.Options{})
+//
+// The file, all of which may be left out:
+//
+//	backend: native           # the default; or gocron, asynq, nats, or one of your own
+//	enabled: true
+//	namespace: billing        # keeps clusters on one broker apart
+//	nats:                     # a section for each backend; the one that is chosen counts
+//	  url: nats://localhost:4222
+//	workers:                  # changes to workers, by name
+//	  passive-user-checker: {cron: "0 3 * * *", timezone: Europe/Berlin, timeout: 10m}
+//	  delete-old-logs:      {every: 1h, jitter: 30s, run_on_start: true}
+//	  send-invoices:        {enabled: false, retry: {attempts: 3, backoff: 1s}}
+//
+// The file tickwork.schema.json beside this package tells editors of its keys.
+// YAML's aliases may be used, and merge keys (<<) may not.
+//
+// A backend is there when its package is imported: backends/native and so on,
+// or backends/all for all of them. OpenURL takes a URL in place of a file, and
+// Preflight tells whether a configuration opens and when the workers will run.
+//
+// # For authors of backends
+//
+// Call Register from an init function of the package that has the engine. The
+// section of a file with the backend's name, the environment and URLs are
+// decoded into a type of your own; see Driver, and examples/custom-backend.
+package backends

@@ -1,0 +1,117 @@
+package backends
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Which variables there are depends on the backends that are registered, so it
+// is told by their keys; a library for the environment would have nothing to
+// add to the twenty lines that look them up.
+
+const envPrefix = "TICKWORK_"
+
+// kubernetes matches the end of the variables that Kubernetes makes for each
+// service: one called tickwork-nats gives TICKWORK_NATS_PORT, and more.
+var kubernetes = regexp.MustCompile(`(^|_)(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// environment applies the variables that are ours, given as NAME=value.
+func (c *Config) environment(environ []string) (errs []error) {
+	top := tagged(reflect.TypeFor[Config]())
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(entry, "=")
+		rest, ok := strings.CutPrefix(name, envPrefix)
+		if !ok || value == "" {
+			continue
+		}
+		if err := c.variable(top, name, rest, value); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+func (c *Config) variable(top []field, name, rest, value string) error {
+	known := make([]string, len(top))
+	for i, f := range top {
+		known[i] = envPrefix + strings.ToUpper(f.name)
+		if known[i] != name {
+			continue
+		}
+		if f.Type.Kind() == reflect.Map {
+			return c.workersVariable(name, value)
+		}
+		if err := setText(reflect.ValueOf(c).Elem().FieldByIndex(f.Index), value); err != nil {
+			return &Error{Source: name, Key: f.name, Err: fmt.Errorf("%w, got %q", err, clip(value))}
+		}
+		(*c.where)[path(f.name)] = position{source: name}
+		return nil
+	}
+	if backend, key, ok := sectionOf(rest); ok {
+		c.sectionVariable(backend, variable{name, key, value})
+		return nil
+	}
+	if m := meant(name, known); m != "" {
+		return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", m)}
+	}
+	return nil
+}
+
+// workersVariable reads TICKWORK_WORKERS.
+func (c *Config) workersVariable(name, value string) error {
+	doc, err := parse(name, []byte(value))
+	if err != nil {
+		return err
+	}
+	if doc.body == nil {
+		return nil
+	}
+	d := &decoder{document: doc, where: make(places)}
+	given := make(map[string]Override)
+	d.value(doc.body, "workers", reflect.ValueOf(&given).Elem())
+	if err := d.err(); err != nil {
+		return err
+	}
+	workers := maps.Clone(c.Workers)
+	if workers == nil {
+		workers = make(map[string]Override)
+	}
+	for worker, o := range given {
+		p := path("workers").add(worker)
+		if o.hasSchedule() { // and what the file has of one is not heard
+			for _, key := range scheduleKeys {
+				delete(*c.where, p.add(key))
+			}
+		}
+		workers[worker] = o.over(workers[worker])
+	}
+	maps.Copy(*c.where, d.where)
+	c.Workers = workers
+	return nil
+}
+
+// sectionOf divides ASYNQ_URL into the backend asynq and the key URL.
+func sectionOf(rest string) (backend, key string, ok bool) {
+	for _, name := range sectionNames() {
+		prefix := strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_"
+		if k, has := strings.CutPrefix(rest, prefix); has && len(name) > len(backend) {
+			backend, key, ok = name, k, true
+		}
+	}
+	return backend, key, ok
+}
+
+func (c *Config) sectionVariable(backend string, e variable) {
+	d := drivers.named(backend)
+	isKey := d != nil && slices.ContainsFunc(d.keys, func(k key) bool { return k.env() == e.key })
+	if !isKey && kubernetes.MatchString(e.key) {
+		return
+	}
+	s := *c.section(backend)
+	s.env = append(slices.Clip(s.env), e)
+	c.setSection(backend, &s)
+}

@@ -1,0 +1,36 @@
+package backends
+
+import (
+	"reflect"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// LoadFrom is Load of a content, with an environment.
+func LoadFrom(source, data string, environ ...string) (Config, error) {
+	return load(source, []byte(data), environ)
+}
+
+// Wrapped puts around a manager what Open does where there are overrides.
+func Wrapped(m core.Manager) core.Manager { return newManager(m, Config{}) }
+
+// KeysOf returns the keys of a struct's fields, as a file has them, and the
+// types of the fields.
+func KeysOf(t reflect.Type) map[string]reflect.Type {
+	keys := make(map[string]reflect.Type)
+	for _, f := range tagged(t) {
+		keys[f.name] = f.Type
+	}
+	return keys
+}
+
+// SectionOf returns the type of a registered backend's configuration, or nil.
+func SectionOf(name string) reflect.Type {
+	if d := drivers.named(name); d != nil {
+		return d.config
+	}
+	return nil
+}
+
+// SectionNames returns what Load takes for the name of a section.
+func SectionNames() []string { return sectionNames() }

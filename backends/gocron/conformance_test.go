@@ -1,0 +1,66 @@
+package gocron_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	upstream "github.com/go-co-op/gocron/v2"
+
+	"github.com/seed-891a2e1b/tickwork/backends/gocron"
+	"github.com/seed-891a2e1b/tickwork/conformance"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func open(opts core.Options) (core.Manager, error) { return gocron.New(gocron.Config{}, opts) }
+
+func TestConformance(t *testing.T) {
+	conformance.Run(t, conformance.Backend{Name: "gocron", Open: open})
+}
+
+func TestConformanceWallClock(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes of real time")
+	}
+	conformance.Run(t, conformance.Backend{Name: "gocron", Open: open, WallClock: true})
+}
+
+// The same in a scheduler of the program's own, which has another job and whose
+// location has daylight saving.
+func TestConformanceLentScheduler(t *testing.T) {
+	conformance.Run(t, conformance.Backend{Name: "gocron-lent", Open: func(opts core.Options) (core.Manager, error) {
+		return core.NewManager(&lending{}, opts), nil
+	}})
+}
+
+// lending is the engine on a scheduler that it makes at Start, as a program does
+// before, so that a manager that is not started has none.
+type lending struct {
+	core.Engine
+	scheduler upstream.Scheduler
+}
+
+func (l *lending) Features() core.Features {
+	return gocron.NewEngine(gocron.Config{}).Features()
+}
+
+func (l *lending) Start(ctx context.Context, host core.Host) error {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		return err
+	}
+	if l.scheduler, err = upstream.NewScheduler(upstream.WithLocation(berlin)); err != nil {
+		return err
+	}
+	if _, err := l.scheduler.NewJob(upstream.DurationJob(time.Hour), upstream.NewTask(func() {})); err != nil {
+		return err
+	}
+	l.scheduler.Start()
+	l.Engine = gocron.NewEngine(gocron.Config{Scheduler: l.scheduler})
+	return l.Engine.Start(ctx, host)
+}
+
+func (l *lending) Stop(ctx context.Context) error {
+	return errors.Join(l.Engine.Stop(ctx), l.scheduler.Shutdown())
+}

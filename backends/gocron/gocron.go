@@ -1,0 +1,196 @@
+package gocron
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+	"github.com/google/uuid"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Config is the gocron engine's configuration. The zero value is a scheduler of
+// the engine's own.
+type Config struct {
+	// Scheduler is one that the program has already. Workers are jobs in it
+	// while the manager runs; starting it and shutting it down stay the
+	// program's: workers run while it runs, and the manager is stopped before
+	// it is shut down. It must go by the real clock, which is gocron's default.
+	// Nil is a scheduler that Start makes and Stop shuts down.
+	Scheduler gocron.Scheduler
+
+	// Tags are put on the gocron job of every worker, after Tag.
+	Tags []string
+}
+
+// Tag is on the gocron job of every worker, so that monitors and dashboards can
+// tell them from a program's other jobs.
+const Tag = "tickwork"
+
+// New returns a manager that runs its workers by gocron's timers. Its error is
+// always nil; the signature is that of every backend.
+func New(cfg Config, opts core.Options) (core.Manager, error) {
+	return core.NewManager(NewEngine(cfg), opts), nil
+}
+
+// NewEngine returns the engine alone, for those who wrap it.
+func NewEngine(cfg Config) core.Engine {
+	return &engine{
+		scheduler: cfg.Scheduler,
+		lent:      cfg.Scheduler != nil,
+		tags:      append([]string{Tag}, cfg.Tags...),
+	}
+}
+
+const (
+	// lateness leaves room for a thousand workers that are due at once: gocron
+	// takes some 20 µs for each.
+	lateness = 100 * time.Millisecond
+
+	// minPeriod is the shortest period that timers of a millisecond keep.
+	minPeriod = time.Millisecond
+
+	// stopTimeout is how long gocron waits, in a busy loop, for the tasks that
+	// are in progress when it is shut down. There are none then.
+	stopTimeout = time.Second
+)
+
+var errShutDown = errors.New("the gocron scheduler was shut down")
+
+// engine keeps an alarm for each job, which is a job in gocron's scheduler.
+type engine struct {
+	scheduler gocron.Scheduler
+	lent      bool // the scheduler is the program's
+	tags      []string
+	host      core.Host
+	began     time.Time
+	skew      atomic.Int64 // see now
+	watcher   watcher
+
+	mu       sync.Mutex
+	alarms   map[*core.Job]*alarm
+	stopping bool
+	busy     sync.WaitGroup // calls in progress, gocron's and the manager's
+	last     view
+}
+
+func (e *engine) Features() core.Features {
+	return core.Features{Engine: "gocron", Lateness: lateness, MinPeriod: minPeriod}
+}
+
+func (e *engine) Start(_ context.Context, host core.Host) error {
+	e.host, e.began = host, time.Now()
+	e.alarms = make(map[*core.Job]*alarm)
+	if e.lent {
+		if e.scheduler.Jobs() == nil { // an empty list is not nil
+			return fmt.Errorf("gocron: start on the scheduler of Config: %w", errShutDown)
+		}
+	} else {
+		s, err := gocron.NewScheduler(gocron.WithLocation(time.UTC), gocron.WithStopTimeout(stopTimeout))
+		if err != nil {
+			return fmt.Errorf("gocron: make a scheduler: %w", err)
+		}
+		s.Start()
+		e.scheduler = s
+	}
+	e.watch()
+	return nil
+}
+
+func (e *engine) Schedule(_ context.Context, job *core.Job) error {
+	v, ok := e.enter()
+	if !ok {
+		return nil // the job is refused whatever it is given
+	}
+	defer e.busy.Done()
+	e.mu.Lock()
+	a := e.alarms[job]
+	if a == nil {
+		a = &alarm{engine: e, job: job}
+		e.alarms[job] = a
+	}
+	e.mu.Unlock()
+	return a.set(v)
+}
+
+func (e *engine) Unschedule(_ context.Context, job *core.Job) error {
+	e.mu.Lock()
+	a := e.alarms[job]
+	delete(e.alarms, job)
+	e.mu.Unlock()
+	if a != nil {
+		a.unset()
+	}
+	return nil
+}
+
+// Stop lets the calls in progress return before it turns to gocron, whose own
+// wait is a busy loop.
+func (e *engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	e.stopping = true
+	alarms := slices.Collect(maps.Values(e.alarms))
+	e.mu.Unlock()
+
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		e.watcher.stop()
+		e.busy.Wait()
+	}()
+	var err error
+	select {
+	case <-returned:
+	case <-ctx.Done():
+		err = fmt.Errorf("gocron: a call from the scheduler did not return: %w", context.Cause(ctx))
+	}
+	if e.lent {
+		for _, a := range alarms {
+			a.unset()
+		}
+		return err
+	}
+	if down := e.scheduler.ShutdownWithContext(ctx); down != nil && err == nil {
+		err = fmt.Errorf("gocron: shut the scheduler down: %w", down)
+	}
+	return err
+}
+
+// arm makes a gocron job for an alarm, and returns its id. It is a new job with
+// a new id each time: gocron takes what comes back late from a job that was
+// replaced by Update for its successor's, and cancels that one's timer.
+func (e *engine) arm(a *alarm, text string, gen uint32) (uuid.UUID, error) {
+	job, err := e.scheduler.NewJob(
+		gocron.CronJob(text, true),
+		gocron.NewTask(func() { a.ring(gen) }),
+		gocron.WithName(a.job.Name()),
+		gocron.WithTags(e.tags...),
+		gocron.WithCronImplementation(a),
+		gocron.WithIntervalFromCompletion(), // ask for the next time after the call, not before it
+		gocron.WithDisabledDistributedJobLocker(true),
+	)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), err)
+	}
+	if !a.asked() { // the scheduler is not started yet, or it is shut down, which NewJob does not tell
+		if _, err := job.NextRun(); err != nil {
+			return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), errShutDown)
+		}
+	}
+	return job.ID(), nil
+}
+
+// disarm takes a gocron job away. One that is not there, since the program took
+// it away itself or shut the scheduler down, is no error.
+func (e *engine) disarm(id uuid.UUID) {
+	if id != uuid.Nil {
+		_ = e.scheduler.RemoveJob(id)
+	}
+}

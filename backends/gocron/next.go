@@ -1,0 +1,130 @@
+package gocron
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+const (
+	// soon is when gocron is to call for a slot that is due already. It is some
+	// time ahead because gocron asks again for a time that has passed.
+	soon = time.Millisecond
+
+	// maxRetries is how often gocron is asked to call soon for one slot. A
+	// scheduler that was lent may decline to, for its own limit or elector.
+	maxRetries = 2
+)
+
+// never is when an alarm without a slot goes off. It is not the zero time, for
+// which gocron would ask on and on where it looks for a run in the future.
+var never = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// IsValid implements gocron.Cron. Gocron calls it when the job is made, with
+// the present time by the scheduler's clock.
+func (a *alarm) IsValid(_ string, _ *time.Location, now time.Time) error {
+	if apart := time.Since(now).Abs(); apart > time.Minute {
+		return fmt.Errorf("the scheduler's clock is %s apart from the real one, which the engine needs", apart)
+	}
+	return nil
+}
+
+// Next implements gocron.Cron: it returns when gocron is to call next, after
+// last. Gocron asks after each call, and again with the answer where that has
+// passed already; and Job.NextRuns asks, from any goroutine, what follows a time
+// to come. The answer is always after last, and not before the present.
+func (a *alarm) Next(last time.Time) time.Time {
+	now := time.Now()
+	a.mu.Lock()
+	rings, schedule, shift := never, a.schedule, a.job.Jitter()+time.Duration(a.engine.skew.Load())
+	if !a.slot.IsZero() {
+		rings = a.slot.Add(shift + time.Duration(a.early))
+	}
+	known := true
+	switch {
+	case rings.After(now) && rings.After(last):
+	case !rings.After(now) && a.retries < maxRetries:
+		a.retries++
+		rings = now.Add(soon)
+	default:
+		known = false
+	}
+	if known {
+		a.rings = now.Sub(a.engine.began) + rings.Sub(now)
+	}
+	a.mu.Unlock()
+	if !known {
+		rings = beyond(schedule, later(now, last), shift)
+	}
+	return distinct(last, rings)
+}
+
+// asked tells whether gocron has asked for the time of its present job's call.
+func (a *alarm) asked() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rings != 0
+}
+
+// beyond returns the first of a schedule's slots that is past t when it is
+// shifted.
+func beyond(s core.Schedule, t time.Time, shift time.Duration) time.Time {
+	if _, delay := s.(core.AfterRun); !delay && t.Before(never) {
+		if slot, err := next(s, t.Add(-shift)); err == nil && !slot.IsZero() {
+			return slot.Add(shift)
+		}
+	}
+	return later(never, t.Add(time.Second))
+}
+
+// next asks a schedule for its next slot, and makes an error of its misbehaviour.
+func next(s core.Schedule, after time.Time) (slot time.Time, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slot, err = time.Time{}, fmt.Errorf("the schedule's Next(%s) panicked: %v", after.UTC().Format(time.RFC3339Nano), p)
+		}
+	}()
+	slot = s.Next(after)
+	if !slot.IsZero() && !slot.After(after) {
+		return time.Time{}, errors.New("the schedule does not advance")
+	}
+	return slot, nil
+}
+
+// distinct returns t as the scheduler's location shows it, or where last is the
+// same to the second there as another does: gocron takes two runs that the
+// clock on the wall does not tell apart for one that daylight saving repeats,
+// and passes over the second.
+func distinct(last, t time.Time) time.Time {
+	for _, loc := range [...]*time.Location{last.Location(), time.UTC} {
+		if t = t.In(loc); !sameOnTheWall(last, t) {
+			return t
+		}
+	}
+	return t.In(elsewhere)
+}
+
+// elsewhere shows another time than UTC does at every instant.
+var elsewhere = time.FixedZone("", int(time.Hour/time.Second))
+
+func sameOnTheWall(a, b time.Time) bool {
+	return a.Second() == b.Second() && a.Minute() == b.Minute() && a.Hour() == b.Hour() &&
+		a.YearDay() == b.YearDay() && a.Year() == b.Year()
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// text says when the worker is due, to those who look at its gocron job.
+func text(s core.Schedule) string {
+	if s, ok := s.(fmt.Stringer); ok {
+		return fmt.Sprint(s) // it contains a panic
+	}
+	return fmt.Sprintf("%T", s)
+}

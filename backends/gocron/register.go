@@ -1,0 +1,5 @@
+package gocron
+
+import "github.com/seed-891a2e1b/tickwork/backends"
+
+func init() { backends.Register(backends.Driver[Config]{Name: "gocron", New: New}) }

@@ -1,0 +1,142 @@
+package gocron
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+const (
+	// rewind is how far the wall clock may be set back without a slot running
+	// again (PER-11).
+	rewind = time.Minute
+
+	// drift is how far the wall clock may go apart from gocron's timers, which
+	// go by the monotonic clock, before they are set anew.
+	drift = 10 * time.Millisecond
+)
+
+// A view is the time as an instance sees it.
+type view struct {
+	now     time.Time // by the instance's wall clock
+	seen    time.Time // the latest time that was now, less jumps back by more than rewind
+	rewinds uint32    // counts those jumps
+}
+
+// look reads the clock.
+func (e *engine) look() view {
+	now := e.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.see(now)
+}
+
+// enter begins a call that Stop waits for, which ends with e.busy.Done. It
+// returns false after Stop.
+func (e *engine) enter() (v view, ok bool) {
+	now := e.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		return view{}, false
+	}
+	e.busy.Add(1)
+	return e.see(now), true
+}
+
+// see keeps what was seen. e.mu is held.
+func (e *engine) see(now time.Time) view {
+	v := &e.last
+	v.now = now
+	switch {
+	case v.seen.Sub(now) > rewind:
+		v.seen = now
+		v.rewinds++
+		e.watcher.kick()
+	case now.After(v.seen):
+		v.seen = now
+	}
+	return *v
+}
+
+// now reads the instance's wall clock, and notes the skew: by how much gocron's
+// clock, the real one, is ahead of it, which is exactly zero where they are the
+// same.
+func (e *engine) now() time.Time {
+	before, now := time.Now(), e.host.Now()
+	skew := before.Sub(now)
+	if skew < 0 && (skew > -soon || !now.After(time.Now())) {
+		skew = 0
+	}
+	if skew := int64(skew); e.skew.Load() != skew {
+		e.skew.Store(skew)
+	}
+	return now.Round(0) // without the monotonic reading, which hides a jump
+}
+
+// A watcher is a goroutine that looks at the wall clock every core.ClockCheck,
+// and sets gocron's timers anew after it was set or the machine was suspended.
+type watcher struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	kicked chan struct{}
+}
+
+func (e *engine) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := watcher{cancel: cancel, done: make(chan struct{}), kicked: make(chan struct{}, 1)}
+	e.watcher = w
+	began := time.Now()
+	apart := func() time.Duration { // by how much the wall clock is ahead of the monotonic one
+		return e.look().now.Sub(began.Round(0)) - time.Since(began)
+	}
+	settled := apart()
+	go func() {
+		defer close(w.done)
+		ticker := time.NewTicker(core.ClockCheck)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			case <-w.kicked:
+			}
+			if a := apart(); (a - settled).Abs() > drift {
+				settled = a
+				e.resetAll(ctx)
+			}
+		}
+	}()
+}
+
+// kick has the watcher look at once.
+func (w watcher) kick() {
+	select {
+	case w.kicked <- struct{}{}:
+	default:
+	}
+}
+
+func (w watcher) stop() {
+	w.cancel()
+	<-w.done
+}
+
+// resetAll sets the timer of every alarm anew.
+func (e *engine) resetAll(ctx context.Context) {
+	e.mu.Lock()
+	alarms := slices.Collect(maps.Values(e.alarms))
+	e.mu.Unlock()
+	for _, a := range alarms {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := a.reset(); err != nil {
+			e.host.Logger.Error("gocron: worker not scheduled anew after the clock was set", "worker", a.job.Name(), "error", err)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package backends
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A key is a setting that a file, the environment and a URL can give: a field
+// of a configuration with a yaml tag.
+type key struct {
+	name  string // "lease"; "tls.ca" where the field is in a struct
+	index []int
+}
+
+// env returns what the key is called at the end of a variable's name: TLS_CA.
+func (k key) env() string {
+	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k.name))
+}
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// keysOf returns the keys of a type of configuration, in the order of its fields.
+func keysOf(t reflect.Type) ([]key, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("%s is not a struct", t)
+	}
+	var keys []key
+	for _, f := range tagged(t) {
+		switch {
+		case isText(f.Type):
+			keys = append(keys, key{f.name, f.Index})
+		case f.Type.Kind() == reflect.Struct:
+			inner, err := keysOf(f.Type)
+			if err != nil {
+				return nil, err
+			}
+			for _, k := range inner {
+				keys = append(keys, key{f.name + "." + k.name, append(f.Index[:len(f.Index):len(f.Index)], k.index...)})
+			}
+		case f.Type.Kind() == reflect.Slice && isText(f.Type.Elem()):
+			keys = append(keys, key{f.name, f.Index})
+		default:
+			return nil, fmt.Errorf("%s.%s has a yaml tag, and a %s cannot be read from text", t, f.Name, f.Type)
+		}
+	}
+	return keys, nil
+}
+
+// names returns the names of keys.
+func names(keys []key) []string {
+	list := make([]string, len(keys))
+	for i, k := range keys {
+		list[i] = k.name
+	}
+	return list
+}
+
+// topKeys are the keys of a file that are not a backend's.
+func topKeys() []string {
+	var list []string
+	for _, f := range tagged(reflect.TypeFor[Config]()) {
+		list = append(list, f.name)
+	}
+	return list
+}
+
+// A field is one that has a yaml tag.
+type field struct {
+	reflect.StructField
+	name string
+}
+
+func tagged(t reflect.Type) []field {
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name != "" && name != "-" && f.IsExported() {
+			fields = append(fields, field{f, name})
+		}
+	}
+	return fields
+}
+
+// isText tells whether setText can set a value of the type.
+func isText(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == durationType || reflect.PointerTo(t).Implements(textType) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return true
+	}
+	return false
+}
+
+// setText sets a value from its text. The error says what is wanted, and not
+// the text: that is the caller's to show, or not.
+func setText(v reflect.Value, text string) error {
+	if v.Kind() == reflect.Pointer {
+		elem := reflect.New(v.Type().Elem())
+		if err := setText(elem.Elem(), text); err != nil {
+			return err
+		}
+		v.Set(elem)
+		return nil
+	}
+	t := v.Type()
+	if t == durationType {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New("wants a duration with its unit, such as 90s, 10m or 1h30m")
+		}
+		v.SetInt(int64(d))
+		return nil
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if err := u.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("cannot be read as %s", t)
+		}
+		return nil
+	}
+	var err error
+	switch {
+	case t.Kind() == reflect.String:
+		v.SetString(text)
+	case t.Kind() == reflect.Bool:
+		switch text {
+		case "true", "True", "TRUE":
+			v.SetBool(true)
+		case "false", "False", "FALSE":
+			v.SetBool(false)
+		default:
+			err = errors.New("wants true or false")
+		}
+	case v.CanInt():
+		var n int64
+		if n, err = strconv.ParseInt(text, 10, t.Bits()); err == nil {
+			v.SetInt(n)
+		}
+	case v.CanUint():
+		var n uint64
+		if n, err = strconv.ParseUint(text, 10, t.Bits()); err == nil {
+			v.SetUint(n)
+		}
+	default:
+		var x float64
+		if x, err = strconv.ParseFloat(text, t.Bits()); err == nil {
+			v.SetFloat(x)
+		}
+	}
+	if _, ok := errors.AsType[*strconv.NumError](err); ok {
+		err = fmt.Errorf("wants a number that fits %s", t.Kind())
+	}
+	return err
+}
+
+// setList is setText for a key that is given as one text: the items of a slice
+// are divided by commas.
+func setList(v reflect.Value, text string) error {
+	if v.Kind() != reflect.Slice || isText(v.Type()) {
+		return setText(v, text)
+	}
+	items := strings.Split(text, ",")
+	list := reflect.MakeSlice(v.Type(), len(items), len(items))
+	for i, item := range items {
+		if err := setText(list.Index(i), strings.TrimSpace(item)); err != nil {
+			return fmt.Errorf("item %d %w", i+1, err)
+		}
+	}
+	v.Set(list)
+	return nil
+}

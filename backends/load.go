@@ -1,0 +1,131 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Load reads a configuration from a YAML file and then from the environment,
+// whose variables come over what the file says. An empty path is no file: the
+// environment alone.
+//
+// What it can know to be wrong is an error, with the file and the line: a key
+// that nothing has, one that is given twice, a value of the wrong kind or out
+// of range, two schedules for one worker. It tells of all such errors at once;
+// errors.As finds the first as an *Error. Whether the backend is registered is
+// for Open to say, and whether the workers are added, for Start.
+//
+// # The environment
+//
+// TICKWORK_BACKEND, TICKWORK_ENABLED and TICKWORK_NAMESPACE are the keys of
+// these names. TICKWORK_ASYNQ_URL is the key url in the section asynq, and so
+// for every key of every backend; the items of a list are divided by commas.
+// TICKWORK_WORKERS is YAML, such as {delete-old-logs: {every: 2h}}; what it
+// gives of a worker comes over what the file gives. A variable that is empty is
+// as good as none. One that can only be a mistyped one of these is an error;
+// other variables that begin with TICKWORK_ are let be, among them those that
+// Kubernetes makes for a service with such a name.
+func Load(path string) (Config, error) {
+	if path == "" {
+		return load("", nil, os.Environ())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, unreadable(path, err)
+	}
+	return load(path, data, os.Environ())
+}
+
+// LoadFS is Load with the file from a file system, such as an embed.FS.
+func LoadFS(fsys fs.FS, path string) (Config, error) {
+	data, err := fs.ReadFile(fsys, path)
+	if err != nil {
+		return Config{}, unreadable(path, err)
+	}
+	return load(path, data, os.Environ())
+}
+
+func unreadable(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // path is said already
+	}
+	return &Error{Source: path, Err: fmt.Errorf("cannot be read: %w", err)}
+}
+
+func load(source string, data []byte, environ []string) (Config, error) {
+	doc, err := parse(source, data)
+	if err != nil {
+		return Config{}, err
+	}
+	d := &decoder{document: doc, where: make(places)}
+	c := Config{where: &d.where}
+	if doc.body != nil {
+		d.config(&c)
+	}
+	d.errs = append(d.errs, c.environment(environ)...)
+	if len(d.errs) == 0 {
+		d.errs = append(d.errs, c.validate()...)
+	}
+	d.errs = append(d.errs, c.checkSections()...)
+	if len(d.errs) > 0 {
+		return Config{}, d.err()
+	}
+	return c, nil
+}
+
+// config fills in what a file says.
+func (d *decoder) config(c *Config) {
+	top := tagged(reflect.TypeFor[Config]())
+	v := reflect.ValueOf(c).Elem()
+	d.mapping(d.resolve(d.body), "", func(name string, key, n ast.Node) {
+		for _, f := range top {
+			if f.name == name {
+				d.value(n, path(name), v.FieldByIndex(f.Index))
+				return
+			}
+		}
+		switch {
+		case !slices.Contains(sectionNames(), name):
+			d.fail(key, path(clip(name)), "unknown key%s; the section of a backend needs its package imported",
+				knownAre(name, append(topKeys(), sectionNames()...)))
+		case d.resolve(n) == nil: // an empty section
+			c.setSection(name, &section{})
+		default:
+			if _, ok := pairs(d.resolve(n)); !ok {
+				d.fail(n, path(name), "wants a mapping, as in \"key: value\", got %s", shape(d.resolve(n)))
+				return
+			}
+			c.setSection(name, &section{doc: d.document, node: n})
+		}
+	})
+}
+
+// sectionNames are the names of the backends that are registered, and of ours.
+func sectionNames() []string {
+	all := append(Registered(), slices.Sorted(maps.Keys(ours))...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// checkSections decodes the sections of the backends that are registered, also
+// of those that are not chosen: the word that chooses them may come later.
+func (c Config) checkSections() []error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.sections)) {
+		d := drivers.named(name)
+		if d == nil {
+			continue
+		}
+		if _, err := d.decode(c); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}

@@ -1,0 +1,147 @@
+package backends_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/backends/native"
+	"github.com/seed-891a2e1b/tickwork/conformance"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// TestTheManagerIsAManager: what Open puts around a manager for the overrides
+// keeps the whole contract.
+func TestTheManagerIsAManager(t *testing.T) {
+	conformance.Run(t, conformance.Backend{Name: "configured", Open: func(opts core.Options) (core.Manager, error) {
+		m, err := native.New(native.Config{}, opts)
+		return backends.Wrapped(m), err
+	}})
+}
+
+func open(t *testing.T, data string) core.Manager {
+	t.Helper()
+	cfg, err := backends.LoadFrom("tickwork.yaml", data)
+	require.NoError(t, err)
+	m, err := backends.Open(t.Context(), cfg, quiet)
+	require.NoError(t, err)
+	return m
+}
+
+func TestOverridesReplaceWhatTheProgramSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := open(t, `
+workers:
+  all: {every: 2h, timeout: 1m, jitter: 0, run_on_start: true, enabled: true, retry: {attempts: 2, backoff: 3s}}
+  off: {enabled: false}
+  nightly: {cron: "0 3 * * *", timezone: Europe/Berlin}
+`)
+		type attempt struct {
+			at       time.Time
+			deadline time.Duration
+		}
+		var attempts []attempt
+		begin := time.Now()
+		all := worker("all", core.Every(time.Minute))
+		all.Disabled, all.Jitter, all.Timeout = true, 30*time.Second, time.Hour
+		all.Run = func(ctx context.Context) error {
+			deadline, _ := ctx.Deadline()
+			attempts = append(attempts, attempt{time.Now(), time.Until(deadline)})
+			return assert.AnError
+		}
+		require.NoError(t, m.Add(ctx, all))
+		require.NoError(t, m.Add(ctx, worker("off", core.Every(time.Minute))))
+		require.NoError(t, m.Add(ctx, worker("nightly", core.Every(time.Minute))))
+		require.NoError(t, m.Add(ctx, worker("plain", core.Every(time.Minute))))
+		require.NoError(t, m.Start(ctx))
+		time.Sleep(2*time.Hour + time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []attempt{
+			{begin, time.Minute}, {begin.Add(3 * time.Second), time.Minute},
+			{begin.Add(2 * time.Hour), time.Minute}, {begin.Add(2*time.Hour + 3*time.Second), time.Minute},
+		}, attempts)
+
+		status := m.Workers()
+		assert.Equal(t, []string{"Schedule", "Timeout", "Retry", "Jitter", "RunOnStart", "Disabled"}, status[0].Configured)
+		assert.Equal(t, []string{"Disabled"}, status[1].Configured)
+		assert.Equal(t, core.StateDisabled, status[1].State)
+		assert.Equal(t, []string{"Schedule"}, status[2].Configured)
+		assert.Equal(t, "cron 0 3 * * * Europe/Berlin", status[2].Schedule)
+		assert.Nil(t, status[3].Configured)
+
+		require.NoError(t, m.Reschedule(ctx, "all", core.Every(time.Hour)))
+		assert.Equal(t, []string{"Timeout", "Retry", "Jitter", "RunOnStart", "Disabled"}, m.Workers()[0].Configured,
+			"a schedule that the program gave later is not configuration's")
+		require.NoError(t, m.Remove(ctx, "all"))
+		require.NoError(t, m.Add(ctx, all))
+		assert.Contains(t, m.Workers()[3].Configured, "Schedule", "added anew, it is")
+		require.NoError(t, m.Stop(context.Background()))
+	})
+}
+
+func TestRetryKeepsWhatIsNotGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := open(t, "workers: {a: {retry: {attempts: 3}}}")
+		var at []time.Duration
+		w := worker("a", core.Every(time.Hour))
+		begin := time.Now()
+		w.Retry = core.Retry{MaxAttempts: 9, Backoff: core.Constant(5 * time.Second)}
+		w.Run = func(context.Context) error {
+			at = append(at, time.Since(begin)-time.Hour)
+			return assert.AnError
+		}
+		require.NoError(t, m.Add(t.Context(), w))
+		require.NoError(t, m.Start(t.Context()))
+		time.Sleep(time.Hour + time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []time.Duration{0, 5 * time.Second, 10 * time.Second}, at)
+		require.NoError(t, m.Stop(context.Background()))
+	})
+}
+
+func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
+	m := open(t, "workers:\n  jitter: {jitter: 1h}\n  long: {every: 1h}\n  fast: {every: 1us}\n  mine: {timeout: 1s}\n")
+	ctx := t.Context()
+	err := m.Add(ctx, worker("jitter", core.Every(time.Minute)))
+	require.ErrorIs(t, err, core.ErrInvalidWorker)
+	require.EqualError(t, err, `tickwork.yaml:2:12: workers.jitter.jitter: tickwork: add worker "jitter": Jitter: must be shorter than the period of 1m0s, got 1h0m0s`)
+
+	err = m.Add(ctx, worker("long", nil))
+	require.ErrorIs(t, err, core.ErrUnsupported)
+	require.EqualError(t, err, `tickwork.yaml:3:10: workers.long.every: tickwork: add worker "long": Schedule: the worker is a long-running one, and has no schedule to replace: not supported by this engine`)
+
+	err = m.Add(ctx, worker("fast", core.Every(time.Minute)))
+	require.ErrorIs(t, err, core.ErrUnsupported)
+	require.ErrorContains(t, err, "tickwork.yaml:4:10: workers.fast.every: ")
+
+	w := worker("mine", core.Every(time.Minute))
+	w.Jitter = -1
+	err = m.Add(ctx, w)
+	require.ErrorContains(t, err, `tickwork: add worker "mine": Jitter: `, "the program's own mistake")
+	require.NotContains(t, err.Error(), "tickwork.yaml")
+	assert.Empty(t, m.Workers())
+}
+
+func TestStartRefusesAWorkerThatWasNeverAdded(t *testing.T) {
+	ctx := t.Context()
+	m := open(t, "workers:\n  delete-old-log: {every: 1h}\n  b: {every: 1h}\n")
+	require.NoError(t, m.Add(ctx, worker("delete-old-logs", core.Every(time.Minute))))
+	require.NoError(t, m.Add(ctx, worker("b", core.Every(time.Minute))))
+	require.NoError(t, m.Remove(ctx, "b"), "it was added, and that is what counts")
+	err := m.Start(ctx)
+	require.ErrorIs(t, err, backends.ErrUnknownWorker)
+	require.EqualError(t, err, `tickwork.yaml:2:3: workers.delete-old-log: no worker of this name was added; did you mean "delete-old-logs"?`)
+	require.ErrorIs(t, m.Start(ctx), core.ErrStopped)
+	require.ErrorIs(t, m.Add(ctx, worker("delete-old-log", core.Every(time.Hour))), core.ErrStopped)
+	require.NoError(t, m.Stop(ctx))
+
+	m = open(t, "workers: {a: {every: 1h}}")
+	require.NoError(t, m.Stop(ctx))
+	require.ErrorIs(t, m.Start(ctx), core.ErrStopped)
+}

@@ -1,0 +1,149 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Open returns a manager of the backend that the configuration chooses, which
+// applies the configuration's overrides to the workers that are added to it.
+// It does not connect to anything: that is Start's. Start also refuses a
+// configuration that names a worker which was not added before it, with
+// ErrUnknownWorker; the manager is stopped then.
+//
+// The errors are an *Error; ErrUnknownBackend where the backend is not
+// registered: a program has a backend by importing its package, or all of them
+// by importing backends/all.
+func Open(ctx context.Context, cfg Config, opts core.Options) (core.Manager, error) {
+	if ctx == nil {
+		return nil, errors.New("backends: open: the context is nil")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("backends: open: %w", err)
+	}
+	d, own, err := cfg.prepare()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Enabled != nil && !*cfg.Enabled {
+		opts.Disabled = true
+	}
+	m, err := d.open(own, opts)
+	if err != nil {
+		return nil, &Error{Key: d.name, Err: d.scrub(own, err)}
+	}
+	if len(cfg.Workers) == 0 {
+		return m, nil
+	}
+	return newManager(m, cfg), nil
+}
+
+// prepare returns the driver that is chosen and its configuration, a *C.
+func (c Config) prepare() (*driver, any, error) {
+	if errs := c.validate(); len(errs) > 0 {
+		return nil, nil, errors.Join(errs...)
+	}
+	d := drivers.named(c.backend())
+	if d == nil {
+		return nil, nil, c.position("backend").at("backend", unknownBackend(c.backend()))
+	}
+	own, err := d.decode(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, own, nil
+}
+
+// OpenURL is Open with the configuration of ParseURL.
+func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manager, error) {
+	cfg, err := ParseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, cfg, opts)
+}
+
+// ParseURL returns the configuration that a URL stands for:
+//
+//	native://
+//	nats://localhost:4222?namespace=billing
+//
+// The scheme chooses the backend. The parameters are the keys of the backend's
+// section, and namespace; one that is neither is an error, and so is one that
+// is given twice. The name of a backend alone, such as native, is that backend
+// as it comes. The environment is not looked at.
+//
+// The errors do not show the URL: there may be a password in it.
+func ParseURL(rawURL string) (Config, error) {
+	if drivers.named(rawURL) != nil {
+		return Config{Backend: rawURL}, nil
+	}
+	scheme, _, ok := strings.Cut(rawURL, "://")
+	if !ok || !goodScheme(scheme) {
+		if goodName(rawURL) {
+			return Config{}, &Error{Err: unknownBackend(rawURL)}
+		}
+		return Config{}, &Error{Err: errors.New("not a URL of the form scheme://…, nor the name of a backend")}
+	}
+	scheme = strings.ToLower(scheme)
+	d := drivers.ofScheme(scheme)
+	if d == nil {
+		return Config{}, &Error{Err: unknownScheme(scheme)}
+	}
+	fail := func(format string, args ...any) (Config, error) {
+		return Config{}, &Error{Err: fmt.Errorf(scheme+"://… "+format, args...)}
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil { // not quoted: it shows the part that it could not read
+		return fail("is not a URL; are the special characters in its password percent-encoded?")
+	}
+	params, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return fail("has parameters that cannot be read; are their special characters percent-encoded?")
+	}
+	cfg, s := Config{Backend: d.name}, &section{url: u}
+	keep := url.Values{}
+	known := slices.Concat([]string{"namespace"}, names(d.keys), d.params)
+	for name, values := range params {
+		switch {
+		case !slices.Contains(known, name):
+			return fail("has an unknown parameter %q%s", clip(name), knownAre(name, known))
+		case slices.Contains(d.params, name):
+			keep[name] = values
+		case len(values) > 1:
+			return fail("has the parameter %q twice", name)
+		case name == "namespace":
+			cfg.Namespace = values[0]
+		default:
+			s.texts = append(s.texts, text{name, values[0]})
+		}
+	}
+	u.RawQuery = keep.Encode()
+	cfg.setSection(d.name, s)
+	if _, _, err := cfg.prepare(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// unknownScheme says which there are, or which import is missing.
+func unknownScheme(scheme string) error {
+	for name, schemes := range ours {
+		if slices.Contains(schemes, scheme) && drivers.named(name) == nil {
+			return fmt.Errorf("%w for %s://: %s", ErrUnknownBackend, scheme, missing(name))
+		}
+	}
+	return fmt.Errorf("%w for %s://%s; a backend is registered by importing its package, and %sall has those of tickwork",
+		ErrUnknownBackend, scheme, knownAre(scheme, drivers.schemes()), importPath)
+}
+
+// goodScheme tells whether s may be shown as a scheme.
+func goodScheme(s string) bool {
+	return goodName(strings.NewReplacer("+", "-", ".", "-").Replace(strings.ToLower(s)))
+}

@@ -1,0 +1,158 @@
+package backends_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func TestOpenOfTheZeroConfigIsNative(t *testing.T) {
+	m, err := backends.Open(context.Background(), backends.Config{}, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, "native", m.Features().Engine)
+}
+
+func TestOpenTellsWhatIsMissing(t *testing.T) {
+	cfg, err := backends.LoadFrom("tickwork.yaml", sample)
+	require.NoError(t, err)
+	cfg.Backend = "nats"
+	if backends.SectionOf("nats") == nil {
+		_, err = backends.Open(context.Background(), cfg, quiet)
+		require.ErrorIs(t, err, backends.ErrUnknownBackend)
+		assert.Contains(t, err.Error(), `tickwork.yaml:1:1: backend: unknown backend "nats": registered: fakeredis, `)
+		assert.Contains(t, err.Error(), `; missing: import _ "github.com/seed-891a2e1b/tickwork/backends/nats"`)
+	}
+	_, err = backends.Open(context.Background(), backends.Config{Backend: "nativ"}, quiet)
+	require.ErrorIs(t, err, backends.ErrUnknownBackend)
+	assert.Contains(t, err.Error(), `unknown backend "nativ": registered: fakeredis, `)
+	assert.Contains(t, err.Error(), `did you mean "native"?`)
+}
+
+func TestOpenChecksWhatAProgramFilledIn(t *testing.T) {
+	_, err := backends.Open(context.Background(), backends.Config{Workers: map[string]backends.Override{"a": {Every: -1}}}, quiet)
+	require.EqualError(t, err, "backends: workers.a.every: must be longer than zero, got -1ns")
+
+	var cfg backends.Config
+	cfg.Set("native", redisConfig{})
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.EqualError(t, err, "backends: native: Config.Set was given a backends_test.redisConfig, and the backend's configuration is a native.Config")
+
+	var none context.Context
+	_, err = backends.Open(none, backends.Config{}, quiet)
+	require.Error(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = backends.Open(ctx, backends.Config{}, quiet)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestSetGivesABackendItsOwnConfiguration(t *testing.T) {
+	cfg := backends.Config{Backend: "fakeredis", Namespace: "b"}
+	cfg.Set("fakeredis", &redisConfig{Client: 1, Queues: 2})
+	other := cfg
+	other.Set("fakeredis", redisConfig{Queues: 3})
+	_, err := backends.Open(context.Background(), cfg, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, redisConfig{Client: 1, Queues: 2, Namespace: "b"}, lastRedis)
+
+	cfg.Set("fakeredis", nil)
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, redisConfig{Namespace: "b"}, lastRedis)
+}
+
+func TestADisabledConfigRunsNothing(t *testing.T) {
+	m, err := backends.Open(context.Background(), backends.Config{Enabled: new(false)}, quiet)
+	require.NoError(t, err)
+	require.NoError(t, m.Add(context.Background(), worker("a", core.Every(time.Millisecond))))
+	require.NoError(t, m.Start(context.Background()))
+	assert.Equal(t, core.StateDisabled, m.Workers()[0].State)
+	require.NoError(t, m.Stop(context.Background()))
+}
+
+func TestOpenURL(t *testing.T) {
+	for _, u := range []string{"native://", "native", "NATIVE://", "native://?namespace=billing"} {
+		m, err := backends.OpenURL(context.Background(), u, quiet)
+		if assert.NoError(t, err, u) {
+			assert.Equal(t, "native", m.Features().Engine)
+		}
+	}
+	_, err := backends.OpenURL(context.Background(),
+		"fakerediss://u:p@host:6379/2?namespace=billing&lease=3s&servers=a,b&tls.ca=x&pool_size=4", quiet)
+	require.NoError(t, err)
+	want := redisConfig{
+		URL: "fakerediss://u:p@host:6379/2?pool_size=4", Namespace: "billing", Lease: 3 * time.Second,
+		Servers: []string{"a", "b"},
+	}
+	want.TLS.CA = "x"
+	assert.Equal(t, want, lastRedis)
+}
+
+func TestOpenURLTellsWhatIsWrong(t *testing.T) {
+	for u, want := range map[string]string{
+		"":                                      "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"localhost:secret":                      "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"u:secret@host://x":                     "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"nativ":                                 `backends: unknown backend "nativ": registered: `,
+		"nativ://":                              `backends: unknown backend for nativ://; did you mean "native"?`,
+		"native://localhost":                    "backends: native: its URL has nothing but parameters: native://?key=value",
+		"native:///path":                        "backends: native: its URL has nothing but parameters: native://?key=value",
+		"native://?x=secret":                    `backends: native://… has an unknown parameter "x"; known are namespace`,
+		"native://?namespace=a&namespace=b":     `backends: native://… has the parameter "namespace" twice`,
+		"native://?namespace=a+b":               `backends: namespace: has ' ' at byte 1; letters, digits and . _ - are allowed`,
+		"native://?namespace=%zz":               "backends: native://… has parameters that cannot be read; are their special characters percent-encoded?",
+		"fakeredis://u:sec/ret@host":            "backends: fakeredis://… is not a URL; are the special characters in its password percent-encoded?",
+		"fakeredis://u:secret@host/bad":         "backends: fakeredis: no such database: fakeredis://*****@host/bad",
+		"fakeredis://u:secret@host/?leese=1s":   `backends: fakeredis://… has an unknown parameter "leese"; did you mean "lease"?`,
+		"fakeredis://u:secret@host/?lease=soon": "backends: fakeredis.lease: wants a duration with its unit, such as 90s, 10m or 1h30m",
+	} {
+		_, err := backends.OpenURL(context.Background(), u, quiet)
+		if assert.Error(t, err, u) {
+			assert.True(t, strings.HasPrefix(err.Error(), want), "%s:\n got %s\nwant %s", u, err, want)
+			assert.NotContains(t, err.Error(), "sec")
+		}
+	}
+	if backends.SectionOf("asynq") == nil {
+		_, err := backends.OpenURL(context.Background(), "rediss://:secret@host", quiet)
+		require.ErrorIs(t, err, backends.ErrUnknownBackend)
+		assert.EqualError(t, err, `backends: unknown backend for rediss://: missing: import _ "github.com/seed-891a2e1b/tickwork/backends/asynq"`)
+	}
+}
+
+func TestRegisterRefuses(t *testing.T) {
+	open := func(struct{}, core.Options) (core.Manager, error) { return nil, nil }
+	for want, register := range map[string]func(){
+		"New is nil":        func() { backends.Register(backends.Driver[struct{}]{Name: "x"}) },
+		"a name is":         func() { backends.Register(backends.Driver[struct{}]{Name: "X y", New: open}) },
+		"another meaning":   func() { backends.Register(backends.Driver[struct{}]{Name: "workers", New: open}) },
+		"the name is taken": func() { backends.Register(backends.Driver[struct{}]{Name: "native", New: open}) },
+		`has the scheme "x"`: func() {
+			backends.Register(backends.Driver[struct{}]{Name: "x", Schemes: []string{"native"}, New: open})
+		},
+		"is not a struct": func() {
+			backends.Register(backends.Driver[int]{Name: "x", New: func(int, core.Options) (core.Manager, error) { return nil, nil }})
+		},
+		"cannot be read from t": func() {
+			backends.Register(backends.Driver[badConfig]{Name: "x", New: func(badConfig, core.Options) (core.Manager, error) { return nil, nil }})
+		},
+	} {
+		func() {
+			defer func() {
+				text, _ := recover().(string)
+				assert.Contains(t, strings.Replace(text, `"native"`, `"x"`, 1), want)
+			}()
+			register()
+		}()
+	}
+}
+
+type badConfig struct {
+	Hook func() `yaml:"hook"`
+}

@@ -1,0 +1,156 @@
+package backends_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// TestEveryBackendRunsTheSame: one program, a day of virtual time in which the
+// clocks of Berlin go forward, and nothing but one word of its configuration
+// changed: what runs is the same slot by slot on every registered backend.
+func TestEveryBackendRunsTheSame(t *testing.T) {
+	want := day(t, "native")
+	require.Len(t, want, len(program(nil)))
+	assert.Len(t, want["minutely"], 26*60+1)
+	assert.Equal(t, "2000-03-26T01:00:00Z after 1 attempts: succeeded", want["cron"][0], "half past two is skipped by the clocks")
+	for _, name := range backends.Registered() {
+		t.Run(name, func(t *testing.T) {
+			got := day(t, name)
+			for _, w := range program(nil) {
+				assert.Equal(t, want[w.Name], got[w.Name], "worker %s on %s, beside native", w.Name, name)
+			}
+		})
+	}
+}
+
+// day runs the program from 22:00 UTC on the day before until the day is over,
+// and returns what happened to each worker, in order.
+func day(t *testing.T, backend string) (diary map[string][]string) {
+	runtime.GC() // timers that a library keeps must not go from one bubble to the next
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2000, 3, 25, 22, 0, 30, 0, time.UTC)))
+		cfg, err := backends.LoadFrom("same.yaml", "backend: "+backend+`
+workers:
+  configured: {cron: "0 * * * *", timezone: America/New_York, jitter: 1m}
+  off: {enabled: false}
+`)
+		require.NoError(t, err)
+		d := &recorder{entries: make(map[string][]string)}
+		opts := quiet
+		opts.Observers = []core.Observer{d.observe}
+		m, err := backends.Open(t.Context(), cfg, opts)
+		require.NoError(t, err)
+		for _, w := range program(d) {
+			require.NoError(t, m.Add(t.Context(), w))
+		}
+		require.NoError(t, m.Start(t.Context()))
+		time.Sleep(26 * time.Hour)
+		synctest.Wait()
+		status := m.Workers()
+		require.NoError(t, m.Stop(context.Background()))
+		for _, w := range status {
+			d.write(w.Name, fmt.Sprintf("%s, %s, %d runs, %d failures, skips %+v, next %s",
+				w.Schedule, w.State, w.Runs, w.Failures, w.Skips, w.Next.Format(time.DateTime)))
+		}
+		diary = d.entries
+	})
+	return diary
+}
+
+// program is workers of every kind.
+func program(d *recorder) []core.Worker {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	var tries int
+	workers := []core.Worker{
+		{Name: "minutely", Schedule: core.Every(time.Minute), Jitter: 20 * time.Second},
+		{Name: "offset", Schedule: core.Every(time.Hour).Offset(17 * time.Minute)},
+		{Name: "cron", Schedule: core.Cron("30 2 * * *", core.In(berlin))},
+		{Name: "seconds", Schedule: core.Cron("*/20 */5 * * * *", core.In(berlin))},
+		{Name: "own", Schedule: fibonacci{}},
+		{Name: "slow", Schedule: core.Every(time.Minute), Run: func(ctx context.Context) error { return sleep(ctx, 90*time.Second) }},
+		{Name: "delay", Schedule: core.Delay(7 * time.Minute), Run: func(ctx context.Context) error { return sleep(ctx, 30*time.Second) }},
+		{Name: "failing", Schedule: core.Every(time.Hour), Retry: core.Retry{MaxAttempts: 3}, Run: func(context.Context) error {
+			if tries++; tries%4 != 0 {
+				return errors.New("no")
+			}
+			return nil
+		}},
+		{Name: "hanging", Schedule: core.Every(2 * time.Hour), Timeout: time.Minute, Run: func(ctx context.Context) error { return sleep(ctx, time.Hour) }},
+		{Name: "panicking", Schedule: core.Every(6 * time.Hour), Run: func(context.Context) error { panic("no") }},
+		{Name: "at-start", Schedule: core.Every(12 * time.Hour), RunOnStart: true},
+		{Name: "long", Run: func(ctx context.Context) error { <-ctx.Done(); return nil }},
+		{Name: "configured", Schedule: core.Every(time.Second)},
+		{Name: "off", Schedule: core.Every(time.Second)},
+	}
+	for i := range workers {
+		if workers[i].Run == nil {
+			workers[i].Run = func(context.Context) error { return nil }
+		}
+	}
+	return workers
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fibonacci is a schedule of the program's own: at minutes 1, 2, 3, 5, 8, 13, …
+// of each UTC day.
+type fibonacci struct{}
+
+func (fibonacci) Next(after time.Time) time.Time {
+	day := after.UTC().Truncate(24 * time.Hour)
+	for a, b := 1, 2; a < 24*60; a, b = b, a+b {
+		if slot := day.Add(time.Duration(a) * time.Minute); slot.After(after) {
+			return slot
+		}
+	}
+	return day.Add(24*time.Hour + time.Minute)
+}
+
+// recorder writes down what a manager's observers are told.
+type recorder struct {
+	mu      sync.Mutex
+	entries map[string][]string
+}
+
+func (d *recorder) observe(e core.Event) {
+	slot := "manual"
+	if e.Tick.Manual == "" {
+		slot = e.Tick.Slot.Format(time.RFC3339Nano)
+	}
+	switch e.Kind {
+	case core.EventEnded:
+		d.write(e.Tick.Worker, fmt.Sprintf("%s after %d attempts: %s", slot, e.Tick.Attempt, e.Result))
+	case core.EventSkipped:
+		d.write(e.Tick.Worker, fmt.Sprintf("%s skipped %d: %s", slot, e.Count, e.Reason))
+	case core.EventBroken:
+		d.write(e.Tick.Worker, fmt.Sprintf("broken: %v", e.Err))
+	}
+}
+
+func (d *recorder) write(worker, entry string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.entries[worker] = append(d.entries[worker], entry)
+}

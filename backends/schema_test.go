@@ -1,0 +1,135 @@
+package backends_test
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+)
+
+// schema is as much of a JSON schema as tickwork.schema.json uses.
+type schema struct {
+	Ref        string            `json:"$ref"`
+	Type       any               `json:"type"`
+	Properties map[string]schema `json:"properties"`
+	Additional json.RawMessage   `json:"additionalProperties"`
+	Defs       map[string]schema `json:"$defs"`
+}
+
+func (s schema) types() []string {
+	list, many := s.Type.([]any)
+	if !many {
+		list = []any{s.Type}
+	}
+	var names []string
+	for _, t := range list {
+		if name, ok := t.(string); ok && name != "null" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func readSchema(t *testing.T) schema {
+	t.Helper()
+	data, err := os.ReadFile("tickwork.schema.json")
+	require.NoError(t, err)
+	var s schema
+	require.NoError(t, json.Unmarshal(data, &s))
+	return s
+}
+
+// TestTheSchemaSaysWhatConfigSays: every key of the one is a key of the other,
+// of the same kind, all the way down.
+func TestTheSchemaSaysWhatConfigSays(t *testing.T) {
+	root := readSchema(t)
+	config := reflect.TypeFor[backends.Config]()
+	for name := range root.Properties {
+		if _, top := backends.KeysOf(config)[name]; !top {
+			assert.Contains(t, backends.SectionNames(), name, "a property of the schema that Load does not take")
+		}
+	}
+	for _, name := range backends.SectionNames() {
+		if name == "fakeredis" { // this test's own
+			continue
+		}
+		s, ok := root.Properties[name]
+		if assert.True(t, ok, "the section %s is not in the schema", name) && backends.SectionOf(name) != nil {
+			same(t, root, s, backends.SectionOf(name), name)
+		}
+	}
+	for name := range root.Properties {
+		if _, top := backends.KeysOf(config)[name]; !top {
+			delete(root.Properties, name)
+		}
+	}
+	root.Additional = json.RawMessage("false") // the sections of others
+	same(t, root, root, config, "Config")
+}
+
+func same(t *testing.T, root, s schema, typ reflect.Type, at string) {
+	t.Helper()
+	if name, ok := cutDef(s.Ref); ok {
+		if name == "duration" {
+			assert.Equal(t, reflect.TypeFor[time.Duration](), typ, at)
+			return
+		}
+		s, ok = root.Defs[name]
+		require.True(t, ok, "%s: the schema has no definition %s", at, name)
+	}
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch typ.Kind() {
+	case reflect.Struct:
+		assert.Equal(t, []string{"object"}, s.types(), at)
+		assert.JSONEq(t, "false", string(s.Additional), "%s: unknown keys", at)
+		keys := backends.KeysOf(typ)
+		for name := range s.Properties {
+			assert.Contains(t, keys, name, "%s: the schema has a key that the type has not", at)
+		}
+		for name, field := range keys {
+			p, ok := s.Properties[name]
+			if assert.True(t, ok, "%s.%s: the type has a key that the schema has not", at, name) {
+				if field.Kind() == reflect.Pointer {
+					field = field.Elem()
+				}
+				same(t, root, p, field, at+"."+name)
+			}
+		}
+	case reflect.Map:
+		assert.Equal(t, []string{"object"}, s.types(), at)
+		var value schema
+		require.NoError(t, json.Unmarshal(s.Additional, &value), at)
+		same(t, root, value, typ.Elem(), at+".*")
+	case reflect.Slice:
+		assert.Equal(t, []string{"array"}, s.types(), at)
+	default:
+		want := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer"}[typ.Kind()]
+		assert.Equal(t, []string{want}, s.types(), "%s is a %s", at, typ)
+	}
+}
+
+func cutDef(ref string) (string, bool) {
+	const prefix = "#/$defs/"
+	if len(ref) <= len(prefix) {
+		return "", false
+	}
+	return ref[len(prefix):], true
+}
+
+// TestTheSampleIsOfTheSchema: no key of the sample is missing in the schema.
+func TestTheSampleIsOfTheSchema(t *testing.T) {
+	root := readSchema(t)
+	for _, name := range []string{"backend", "enabled", "namespace", "asynq", "nats", "workers"} {
+		assert.Contains(t, root.Properties, name)
+	}
+	assert.False(t, slices.Contains(backends.Registered(), "workers"))
+}

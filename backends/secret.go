@@ -1,0 +1,118 @@
+package backends
+
+import (
+	"errors"
+	"net/url"
+	"reflect"
+	"strings"
+)
+
+// struck stands where a password stood.
+const struck = "*****"
+
+// scrub strikes the passwords of a backend's configuration, and of further
+// texts, out of an error's message. It is the second line: what backends say
+// should have none.
+func (d *driver) scrub(cfg any, err error, texts ...string) error {
+	if err == nil {
+		return nil
+	}
+	// net/url and those who quote it show the part of a URL that they could
+	// not read, and that may be half a password.
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return &scrubbed{errors.New("a URL cannot be read; are the special characters in its password percent-encoded?"), err}
+	}
+	message := err.Error()
+	for _, s := range append(d.secrets(cfg), credentials(texts...)...) {
+		message = strings.ReplaceAll(message, s, struck)
+	}
+	if message == err.Error() {
+		return err
+	}
+	return &scrubbed{errors.New(message), err}
+}
+
+// scrubbed is an error with another message.
+type scrubbed struct{ message, err error }
+
+func (s *scrubbed) Error() string { return s.message.Error() }
+
+// Is and As look at what was scrubbed; Unwrap would show it.
+func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
+func (s *scrubbed) As(target any) bool   { return errors.As(s.err, target) }
+
+// secrets returns the texts in a configuration that must not be shown: those
+// whose key says so, and those before the @ of a URL.
+func (d *driver) secrets(cfg any) []string {
+	var list []string
+	for _, k := range d.keys {
+		for _, text := range textsOf(reflect.ValueOf(cfg).Elem().FieldByIndex(k.index)) {
+			if secretKey(k.name) {
+				list = append(list, text)
+			}
+			list = append(list, credentials(text)...)
+		}
+	}
+	return list
+}
+
+func textsOf(v reflect.Value) []string {
+	switch v.Kind() {
+	case reflect.String:
+		if v.Len() > 0 {
+			return []string{v.String()}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return textsOf(v.Elem())
+		}
+	case reflect.Slice:
+		var list []string
+		for i := range v.Len() {
+			list = append(list, textsOf(v.Index(i))...)
+		}
+		return list
+	}
+	return nil
+}
+
+func secretKey(name string) bool {
+	for _, word := range []string{"pass", "pwd", "secret", "token", "seed", "nkey", "cred", "auth", "private"} {
+		if strings.Contains(strings.ToLower(name), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// credentials returns what stands before the @ in texts that are URLs, or lists
+// of them: the whole, the password, and both decoded.
+func credentials(texts ...string) []string {
+	var list []string
+	add := func(s string) {
+		if s == "" {
+			return
+		}
+		list = append(list, s)
+		if plain, err := url.PathUnescape(s); err == nil && plain != s {
+			list = append(list, plain)
+		}
+	}
+	for _, text := range texts {
+		for _, u := range append(strings.Split(text, ","), text) {
+			at := strings.LastIndexByte(u, '@')
+			if at < 0 {
+				continue
+			}
+			user := u[:at]
+			if _, rest, ok := strings.Cut(user, "://"); ok {
+				user = rest
+			}
+			add(user)
+			if _, password, ok := strings.Cut(user, ":"); ok {
+				add(password)
+			}
+		}
+	}
+	return list
+}

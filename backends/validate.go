@@ -1,0 +1,128 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// maxNamespace is the length of the longest namespace, in bytes.
+const maxNamespace = 64
+
+// validate tells what is wrong in a configuration, but for the sections.
+func (c Config) validate() []error {
+	var errs []error
+	if err := checkNamespace(c.Namespace); err != nil {
+		errs = append(errs, c.position("namespace").at("namespace", err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Workers)) {
+		check := checker{c: c, at: path("workers").add(name)}
+		check.override(c.Workers[name])
+		errs = append(errs, check.errs...)
+	}
+	return errs
+}
+
+func checkNamespace(name string) error {
+	if len(name) > maxNamespace {
+		return fmt.Errorf("is %d bytes long, at most %d are allowed", len(name), maxNamespace)
+	}
+	for i, b := range []byte(name) {
+		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '.' || b == '_' || b == '-') {
+			return fmt.Errorf("has %q at byte %d; letters, digits and . _ - are allowed", b, i)
+		}
+	}
+	return nil
+}
+
+// checker gathers what is wrong in one worker's override.
+type checker struct {
+	c    Config
+	at   path
+	errs []error
+}
+
+func (k *checker) fail(key string, err error) {
+	p := k.at.add(key)
+	pos := k.c.position(p)
+	if pos == (position{}) {
+		pos = k.c.position(k.at)
+	}
+	k.errs = append(k.errs, pos.at(p, err))
+}
+
+func (k *checker) given(key string) bool { return k.c.given(k.at.add(key)) }
+
+func (k *checker) override(o Override) {
+	k.schedules(o)
+	k.positive("every", o.Every)
+	k.positive("delay", o.Delay)
+	k.notNegative("timeout", o.Timeout)
+	k.notNegative("jitter", o.Jitter)
+	if o.Jitter != nil && o.Every > 0 && *o.Jitter >= o.Every {
+		k.fail("jitter", fmt.Errorf("must be shorter than the period of %s, got %s", o.Every, *o.Jitter))
+	}
+	if o.Retry != nil {
+		k.retry(*o.Retry)
+	}
+	switch {
+	case o.Cron != "":
+		if _, err := location(o.Timezone); err != nil {
+			k.fail("timezone", err)
+		} else if _, err := o.schedule(); err != nil && o.Every == 0 && o.Delay == 0 {
+			k.fail("cron", err)
+		}
+	case k.given("cron"):
+		k.fail("cron", errors.New("is empty"))
+	case o.Timezone != "":
+		k.fail("timezone", errors.New("goes with cron, which is not given"))
+	}
+}
+
+// schedules refuses two of them.
+func (k *checker) schedules(o Override) {
+	var given []string
+	for _, s := range []struct {
+		key string
+		set bool
+	}{{"every", o.Every != 0}, {"cron", o.Cron != ""}, {"delay", o.Delay != 0}} {
+		if s.set || k.given(s.key) {
+			given = append(given, s.key)
+		}
+	}
+	if len(given) > 1 {
+		k.fail(given[1], fmt.Errorf("a worker has one schedule, and here are %s", join(given)))
+	}
+}
+
+func (k *checker) retry(r Retry) {
+	if r.Attempts < 0 || r.Attempts == 0 && k.c.given(k.at.add("retry").add("attempts")) {
+		k.failRetry("attempts", fmt.Errorf("must be 1 or more, the first included, got %d", r.Attempts))
+	}
+	switch {
+	case r.Backoff < 0:
+		k.failRetry("backoff", fmt.Errorf("must not be negative, got %s", r.Backoff))
+	case r.MaxBackoff < 0:
+		k.failRetry("max_backoff", fmt.Errorf("must not be negative, got %s", r.MaxBackoff))
+	case r.MaxBackoff > 0 && r.Backoff == 0:
+		k.failRetry("max_backoff", errors.New("goes with backoff, which is not given"))
+	case r.MaxBackoff > 0 && r.MaxBackoff < r.Backoff:
+		k.failRetry("max_backoff", fmt.Errorf("must not be shorter than backoff, which is %s, got %s", r.Backoff, r.MaxBackoff))
+	}
+}
+
+func (k *checker) failRetry(key string, err error) { k.fail("retry"+pathSep+key, err) }
+
+func (k *checker) positive(key string, d time.Duration) {
+	if d < 0 || d == 0 && k.given(key) {
+		k.fail(key, fmt.Errorf("must be longer than zero, got %s", d))
+	}
+}
+
+func (k *checker) notNegative(key string, d *time.Duration) {
+	if d != nil && *d < 0 {
+		k.fail(key, fmt.Errorf("must not be negative, got %s", *d))
+	}
+}

@@ -1,0 +1,16 @@
+// Config is an application whose configuration chooses the backend, and changes
+// its workers, without a change of the program:
+//
+//	go run ./examples/config
+//	go run ./examples/config -check
+//	go run ./examples/config -config FILE
+//	TICKWORK_BACKEND=gocron go run ./examples/config
+//
+// Without -config it takes sample.yaml, which is beside it; a copy of that is a
+// good FILE to begin with. With -check it only says whether the configuration
+// opens, and when each worker would run, in UTC and in its own time zone.
+//
+//   - main.go is the program: it knows core.Manager, and no backend but by the
+//     import that registers them all;
+//   - workers.go has the workers.
+package main

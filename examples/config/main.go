@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	_ "github.com/seed-891a2e1b/tickwork/backends/all"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+//go:embed sample.yaml
+var sample embed.FS
+
+// stopTimeout is how long a run in progress may go on when the program stops.
+const stopTimeout = 10 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C exits at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program. It returns the exit code: 0 when all went well, 1 after an
+// error, 2 for flags that cannot be right.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("config", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := flags.String("config", "", "the configuration `FILE` (default the sample)")
+	check := flags.Bool("check", false, "say whether the configuration opens and when the workers would run, and end")
+	runFor := flags.Duration("for", 0, "end by itself after so long (default when you press Ctrl-C)")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0 || *runFor < 0:
+		fmt.Fprintln(stderr, "config: there are no arguments but the flags, and -for is not negative")
+		return 2
+	}
+	if *runFor > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *runFor)
+		defer cancel()
+	}
+	cfg, err := load(*file)
+	if err == nil {
+		if *check {
+			err = preflight(ctx, cfg, stdout)
+		} else {
+			err = application(ctx, cfg, stdout)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "config: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nconfig: "))
+		return 1
+	}
+	return 0
+}
+
+// load reads the file, or the sample, and the environment.
+func load(file string) (backends.Config, error) {
+	if file == "" {
+		return backends.LoadFS(sample, "sample.yaml")
+	}
+	return backends.Load(file)
+}
+
+// preflight says what would happen.
+func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
+	report := backends.Preflight(ctx, cfg, core.Options{}, func(ctx context.Context, m core.Manager) error {
+		return addWorkers(ctx, m)
+	})
+	fmt.Fprint(stdout, report)
+	if report.Err() != nil {
+		return errors.New("the configuration does not open")
+	}
+	return nil
+}
+
+// application runs the workers until the context ends.
+func application(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
+	logger := slog.New(slog.NewTextHandler(stdout, nil))
+	m, err := backends.Open(ctx, cfg, core.Options{Logger: logger})
+	if err != nil {
+		return err
+	}
+	if err := addWorkers(ctx, m); err != nil {
+		return err
+	}
+	if err := m.Start(ctx); err != nil {
+		return err
+	}
+	logger.Info("started", "config", cfg)
+	<-ctx.Done()
+
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err = m.Stop(stopCtx)
+	summary(stdout, m.Workers())
+	return err
+}
+
+// summary prints a line for each worker.
+func summary(stdout io.Writer, workers []core.WorkerStatus) {
+	for _, w := range workers {
+		fmt.Fprintf(stdout, "%-14s %-36s %4d runs, %d failed", w.Name, w.Schedule, w.Runs, w.Failures)
+		if w.State == core.StateDisabled {
+			fmt.Fprint(stdout, ", disabled")
+		}
+		if len(w.Configured) > 0 {
+			fmt.Fprintf(stdout, "   configured: %s", strings.Join(w.Configured, ", "))
+		}
+		fmt.Fprintln(stdout)
+	}
+}

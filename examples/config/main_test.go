@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestOneLineChoosesTheBackend: with another word in that line, the program
+// prints the same.
+func TestOneLineChoosesTheBackend(t *testing.T) {
+	data, err := sample.ReadFile("sample.yaml")
+	require.NoError(t, err)
+	var want []string
+	for _, name := range []string{"native", "gocron"} {
+		require.Contains(t, backends.Registered(), name)
+		file := filepath.Join(t.TempDir(), "tickwork.yaml")
+		edited := strings.Replace(string(data), "\nbackend: native\n", "\nbackend: "+name+"\n", 1)
+		require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
+		got := program(t, "-config", file, "-for", "9m59s")
+		if want == nil {
+			want = got
+		}
+		require.Len(t, got, len(want), name)
+		for i := range got {
+			require.Equal(t, want[i], got[i], name)
+		}
+	}
+	for _, line := range []string{
+		"heartbeat      every 2s                              299 runs, 0 failed   configured: Schedule",
+		"memory-report  cron */5 * * * * * Europe/Berlin      120 runs, 0 failed   configured: Schedule, RunOnStart",
+		"flaky-import   every 3s                              199 runs, 0 failed   configured: Timeout, Retry",
+		"night-shift    cron 0 2 * * *                          0 runs, 0 failed, disabled   configured: Disabled",
+	} {
+		assert.True(t, slices.Contains(want, line), line)
+	}
+}
+
+// program runs the program in virtual time and returns the lines that it
+// printed, sorted and without what differs from run to run.
+func program(t *testing.T, args ...string) []string {
+	t.Helper()
+	runtime.GC() // timers that a library keeps must not go from one bubble to the next
+	var stdout, stderr safeBuffer
+	synctest.Test(t, func(t *testing.T) {
+		require.Zero(t, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	})
+	text := regexp.MustCompile(`heap_kib=\d+|manual:\w+|time=\S+|config="[^"]*"|(duration|took)=\S+|instance=\S+`).ReplaceAllString(stdout.String(), "")
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+func TestCheck(t *testing.T) {
+	var stdout, stderr safeBuffer
+	require.Zero(t, run(t.Context(), []string{"-check"}, &stdout, &stderr), stderr.String())
+	assert.Contains(t, stdout.String(), "Opens, with 4 workers.")
+	assert.Contains(t, stdout.String(), "Europe/Berlin, and once at the start (configured: Schedule, RunOnStart)")
+
+	t.Setenv("TICKWORK_WORKERS", "heart-beat: {every: 1s}")
+	assert.Equal(t, 1, run(t.Context(), []string{"-check"}, &stdout, &stderr))
+	assert.Contains(t, stdout.String(), `TICKWORK_WORKERS:1:1: workers.heart-beat: no worker of this name was added; did you mean "heartbeat"?`)
+	assert.Contains(t, stderr.String(), "config: the configuration does not open\n")
+}
+
+func TestWhatCannotBeRight(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-help"}, 0, "-config FILE"},
+		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
+		{[]string{"tickwork.yaml"}, 2, "no arguments but the flags"},
+		{[]string{"-for", "-1s"}, 2, "-for is not negative"},
+		{[]string{"-config", "/nowhere.yaml"}, 1, "config: /nowhere.yaml: cannot be read: "},
+	} {
+		var stdout, stderr safeBuffer
+		assert.Equal(t, c.code, run(t.Context(), c.args, &stdout, &stderr), "%v", c.args)
+		assert.Contains(t, stderr.String(), c.want)
+		assert.Empty(t, stdout.String())
+	}
+	t.Setenv("TICKWORK_BACKEND", "nowhere")
+	var stdout, stderr safeBuffer
+	assert.Equal(t, 1, run(t.Context(), nil, &stdout, &stderr))
+	assert.Contains(t, stderr.String(), `TICKWORK_BACKEND: backend: unknown backend "nowhere": registered: `)
+}
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
