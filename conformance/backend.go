@@ -1,0 +1,23 @@
+package conformance
+
+import "github.com/seed-891a2e1b/tickwork/core"
+
+// A Backend is what the suite tests: a way to make managers.
+type Backend struct {
+	// Name names the backend in the report: "native".
+	Name string
+
+	// Open returns a new manager with the options given, not started. Each case
+	// opens its own, some several, and stops them. It is called inside of a
+	// testing/synctest bubble in virtual time. Options.Now and Options.Logger
+	// are always set.
+	Open func(opts core.Options) (core.Manager, error)
+
+	// WallClock runs the cases in real time, several at once, with periods
+	// derived from the engine's declared lateness, instead of in virtual time.
+	// Cases that span days are left out then, with that reason.
+	WallClock bool
+
+	// Only runs the cases of these rules alone; empty is all.
+	Only []string
+}

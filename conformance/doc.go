@@ -1,0 +1,23 @@
+// Package conformance is the contract of a worker manager as a test suite: for
+// the backends of this module, and for anybody's own.
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, conformance.Backend{
+//			Name: "mine",
+//			Open: func(opts core.Options) (core.Manager, error) {
+//				return core.NewManager(mine.NewEngine(), opts), nil
+//			},
+//		})
+//	}
+//
+// Each rule of the contract (Rules returns them with their sentences) has one
+// or more cases, each a subtest named rule/case. They run in virtual time, in a
+// testing/synctest bubble each, or with WallClock in real time. A backend whose
+// Features say that it lacks something is held to refuse it.
+//
+// A failure tells the rule's sentence, what happened and when, what is wrong,
+// and the command that runs just that case again.
+//
+// The suite is itself tested by mutants: managers that are broken in one way
+// each, which must fail the rules that they break and no others.
+package conformance

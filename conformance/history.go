@@ -1,0 +1,114 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A runRecord is one call of a recorded worker's function: one attempt.
+type runRecord struct {
+	worker     string
+	tick       core.Tick
+	begin, end time.Time // end is zero while it runs
+	err        error
+}
+
+// worker returns a worker whose calls are recorded. A nil function returns nil.
+func (t *trial) worker(name string, s core.Schedule, f func(context.Context) error) core.Worker {
+	return core.Worker{Name: name, Schedule: s, Run: t.recorded(name, f)}
+}
+
+// recorded wraps a worker's function so that its calls are in the history.
+func (t *trial) recorded(name string, f func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		r := &runRecord{worker: name, begin: time.Now()}
+		r.tick, _ = core.TickFrom(ctx)
+		t.mu.Lock()
+		t.runs = append(t.runs, r)
+		t.mu.Unlock()
+		t.note("%s begins, tick %s attempt %d", name, r.tick.ID(), r.tick.Attempt)
+		returned := false
+		defer func() {
+			t.mu.Lock()
+			r.end, r.err = time.Now(), err
+			t.mu.Unlock()
+			how := "panics or exits"
+			if returned {
+				how = fmt.Sprintf("returns %v", err)
+			}
+			t.note("%s %s", name, how)
+		}()
+		if f != nil {
+			err = f(ctx)
+		}
+		returned = true
+		return err
+	}
+}
+
+// calls returns the recorded calls of a worker so far.
+func (t *trial) calls(worker string) []runRecord {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []runRecord
+	for _, r := range t.runs {
+		if r.worker == worker {
+			list = append(list, *r)
+		}
+	}
+	return list
+}
+
+// count returns how many calls of a worker have begun.
+func (t *trial) count(worker string) int { return len(t.calls(worker)) }
+
+// note writes a line into the history.
+func (t *trial) note(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over || len(t.history) >= 10_000 {
+		return
+	}
+	t.history = append(t.history, fmt.Sprintf("%14s  %s", "+"+time.Since(t.began).String(), fmt.Sprintf(format, args...)))
+}
+
+// story tells what happened: the rule, the history, what was wrong, and how to
+// run just this case again.
+func (t *trial) story() string {
+	r := rule(t.kase.rule)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is broken by %s\n\n  %s\n", r.ID, t.backend.Name, r.Text)
+	fmt.Fprintf(&b, "\nwhat happened, from %s on:\n", t.began.UTC().Format(time.RFC3339Nano))
+	lines := t.history
+	if cut := len(lines) - 60; cut > 0 {
+		fmt.Fprintf(&b, "  (%d lines before)\n", cut)
+		lines = lines[cut:]
+	}
+	for _, line := range lines {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	b.WriteString("\nwhat is wrong:\n")
+	for _, f := range t.failures {
+		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(f, "\n", "\n  "))
+	}
+	fmt.Fprintf(&b, "\nthis case again:\n  go test -count=1 -run '^%s$' .\n", strings.ReplaceAll(t.name, "/", "$/^"))
+	return b.String()
+}
+
+// verdict is how a case went.
+type verdict struct {
+	Status Status
+	Reason string
+	Story  string
+}
+
+func (t *trial) verdict() verdict {
+	if !t.failed() {
+		return verdict{Status: Passed}
+	}
+	return verdict{Status: Failed, Story: t.story()}
+}

@@ -1,0 +1,183 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func init() {
+	mutants = append(mutants, longRunningMutants)
+	immune["LNG-3"] = "it takes two instances that share a broker: its cases and mutants come with the distributed engines"
+}
+
+var longRunningMutants = []mutant{
+	{name: "a-long-running-worker-that-is-added-late-sleeps", breaks: []string{"LNG-1", "REG-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.add = func(ctx context.Context, w core.Worker) error {
+			if !m.started.Load() || w.Schedule != nil || w.Run == nil {
+				return m.Manager.Add(ctx, w)
+			}
+			w.Schedule = otherNext{core.Every(time.Hour), func(time.Time) time.Time { return time.Time{} }}
+			return m.Manager.Add(ctx, w)
+		}
+	})},
+	{name: "a-long-running-worker-that-is-up-is-run-again", breaks: []string{"LNG-1", "CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.start = func(ctx context.Context) error {
+			err := m.Manager.Start(ctx)
+			time.AfterFunc(2*time.Minute, func() {
+				for _, w := range m.Manager.Workers() {
+					if w.State == core.StateRunning && w.Schedule == "long-running" && err == nil {
+						ended, cancel := context.WithCancel(context.Background())
+						cancel()
+						go func() { _ = m.worker(w.Name).Run(ended) }()
+					}
+				}
+			})
+			return err
+		}
+	})},
+	{name: "a-long-running-worker-is-cancelled-when-stop-has-no-more-time", breaks: []string{"LNG-1", "CTL-5"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrStopping) })},
+	{name: "a-long-running-worker-that-is-removed-goes-on-for-a-while", breaks: []string{"LNG-1", "CTL-5"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrRemoved) })},
+	{name: "a-long-running-worker-that-is-paused-goes-on-for-a-while", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrPaused) })},
+	{name: "a-long-running-worker-is-not-told-why", breaks: []string{"LNG-1"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return run(inner)
+	})},
+	{name: "the-end-of-a-long-running-worker-is-a-failure", breaks: []string{"LNG-1"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+		err := run(ctx)
+		if err != nil && ctx.Err() != nil {
+			return &core.PanicError{Value: err}
+		}
+		return err
+	})},
+	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1", "CTL-5", "STP-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+		cutOff := func(err error, name string) error {
+			if w := m.worker(name); err == nil && name != "" && w.Schedule == nil {
+				return &core.StopError{CutOff: []string{name}, Err: context.DeadlineExceeded}
+			}
+			return err
+		}
+		m.remove = func(ctx context.Context, name string) error {
+			up := m.is(name, core.StateRunning)
+			err := m.Manager.Remove(ctx, name)
+			if _, inside := core.TickFrom(ctx); up && !inside {
+				err = cutOff(err, name)
+			}
+			return err
+		}
+		m.stop = func(ctx context.Context) error {
+			up := ""
+			for _, w := range m.Manager.Workers() {
+				if w.State == core.StateRunning && w.Schedule == "long-running" && m.started.Load() {
+					up = w.Name
+				}
+			}
+			return cutOff(m.Manager.Stop(ctx), up)
+		}
+	})},
+	{name: "a-resume-does-not-wake-a-long-running-worker", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.resume = func(ctx context.Context, name string) error {
+			if m.is(name, core.StatePaused) && m.worker(name).Schedule == nil {
+				return nil
+			}
+			return m.Manager.Resume(ctx, name)
+		}
+	})},
+	{name: "a-pause-does-not-end-a-backoff", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.pause = func(ctx context.Context, name string) error {
+			if m.is(name, core.StateBackoff) {
+				return nil
+			}
+			return m.Manager.Pause(ctx, name)
+		}
+	})},
+
+	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "ERR-4", "LNG-1"}, open: tweaked(func(w *core.Worker) {
+		if w.Schedule == nil {
+			w.Retry.MaxAttempts = 1
+		}
+	}, nil)},
+	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2", "CTL-3"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+		err := run(ctx)
+		if err == nil && ctx.Err() == nil {
+			return errBoom
+		}
+		return err
+	})},
+	{name: "the-backoff-of-a-long-running-worker-does-not-grow", breaks: []string{"LNG-2"}, open: backingOffLong(func(b core.Backoff, _ int) time.Duration { return b.Wait(1) })},
+	{name: "the-backoff-of-a-long-running-worker-is-not-kept-to", breaks: []string{"LNG-2"}, open: backingOffLong(func(b core.Backoff, failures int) time.Duration {
+		return b.Wait(failures) / 2
+	})},
+	{name: "the-backoff-of-a-long-running-worker-never-resets", breaks: []string{"LNG-2"}, open: func(opts core.Options) (core.Manager, error) {
+		failures := 0
+		return backingOffLong(func(b core.Backoff, _ int) time.Duration {
+			failures++
+			return b.Wait(failures)
+		})(opts)
+	}},
+	{name: "the-backoff-of-a-long-running-worker-resets-after-a-long-wait", breaks: []string{"LNG-2"}, open: func(opts core.Options) (core.Manager, error) {
+		failures := 0
+		return backingOffLong(func(b core.Backoff, n int) time.Duration {
+			if failures++; n == 1 {
+				failures = 1
+			}
+			d := b.Wait(failures)
+			if d > 3*time.Hour {
+				failures = 0
+			}
+			return d
+		})(opts)
+	}},
+	{name: "a-long-running-worker-does-not-know-what-is-permanent", breaks: []string{"LNG-2"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+		if err := run(ctx); err != nil {
+			return opaque{err}
+		}
+		return nil
+	})},
+	{name: "a-long-running-worker-never-gives-up", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
+		if w.Schedule == nil && w.Retry.MaxAttempts > 0 {
+			w.Retry.MaxAttempts = math.MaxInt
+		}
+	}, nil)},
+}
+
+// lingering returns an Open that calls long-running workers otherwise.
+func lingering(call func(ctx context.Context, run func(context.Context) error) error) func(core.Options) (core.Manager, error) {
+	return tweaked(func(w *core.Worker) {
+		if run := w.Run; run != nil && w.Schedule == nil && w.Timeout == 0 {
+			w.Run = func(ctx context.Context) error { return call(ctx, run) }
+		}
+	}, nil)
+}
+
+// stubbornly returns an Open whose long-running workers hear of the end of their
+// context half a second late, for some causes.
+func stubbornly(late func(cause error) bool) func(core.Options) (core.Manager, error) {
+	return lingering(func(ctx context.Context, run func(context.Context) error) error {
+		inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(ctx, func() {
+			if cause := context.Cause(ctx); late(cause) {
+				time.AfterFunc(time.Second/2, func() { cancel(cause) })
+			} else {
+				cancel(cause)
+			}
+		})()
+		return run(inner)
+	})
+}
+
+// backingOffLong returns an Open that waits otherwise before it runs a
+// long-running worker again.
+func backingOffLong(wait func(b core.Backoff, failures int) time.Duration) func(core.Options) (core.Manager, error) {
+	return tweaked(func(w *core.Worker) {
+		if b := w.Retry.Backoff; b != nil && w.Schedule == nil {
+			w.Retry.Backoff = waiting(func(failures int) time.Duration { return wait(b, failures) })
+		}
+	}, nil)
+}

@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"context"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func init() { mutants = append(mutants, misfireMutants, jitterMutants) }
+
+// PER-7 and PER-11.
+var misfireMutants = []mutant{
+	{name: "always-runs-the-latest", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.Misfire = core.RunLatest }, nil)},
+	{name: "never-runs-what-was-missed", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.Misfire = core.SkipMissed }, nil)},
+	{name: "ignores-max-late", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.MaxLate = 0 }, nil)},
+	{name: "does-not-count-what-was-missed", breaks: []string{"PER-7", "OBS-2"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, _ int) { e.deliver(job, slot, 0) },
+	})},
+	{name: "runs-the-first-missed-slot", breaks: []string{"PER-7"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			if i, ok := job.Schedule().(core.Interval); ok {
+				slot = slot.Add(-time.Duration(missed) * i.Period())
+			}
+			e.deliver(job, slot, missed)
+		},
+	})},
+	{name: "enumerates-what-was-missed", breaks: []string{"PER-7"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			for range missed {
+				job.Skip(job.Tick(slot), core.ReasonMissed, 1)
+			}
+			e.deliver(job, slot, 0)
+		},
+	})},
+	{name: "takes-a-single-late-slot-for-punctual", breaks: []string{"PER-7"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			if missed > 0 {
+				e.deliver(job, slot, missed)
+				return
+			}
+			job.Go(context.Background(), job.Tick(slot), nil)
+		},
+	})},
+	{name: "remembers-what-was-before-the-first-start", breaks: []string{"PER-7"}, open: wrong(faults{
+		scheduled: func(e *wrongEngine, job *core.Job) {
+			i, ok := job.Schedule().(core.Interval)
+			if ok && !e.knows(job) && e.host.Now().Minute() > 1 { // most other cases have begun earlier
+				job.Skip(job.Tick(i.Prev(e.host.Now())), core.ReasonMissed, 1)
+			}
+		},
+	})},
+
+	{name: "repeats-slots-when-the-clock-is-set-back", breaks: []string{"PER-11"}, open: wrong(faults{
+		background: func(ctx context.Context, e *wrongEngine) {
+			last := e.host.Now()
+			every(ctx, 10*time.Second, func() {
+				now := e.host.Now()
+				if now.Before(last) {
+					e.startOver()
+				}
+				last = now
+			})
+		},
+	})},
+	{name: "waits-until-the-clock-is-where-it-was", breaks: []string{"PER-11"}, open: wrong(faults{
+		now: func(now func() time.Time) func() time.Time {
+			var mu sync.Mutex
+			var latest time.Time
+			return func() time.Time {
+				mu.Lock()
+				defer mu.Unlock()
+				if t := now(); t.After(latest) {
+					latest = t
+				}
+				return latest
+			}
+		},
+	})},
+}
+
+// PER-8.
+var jitterMutants = []mutant{
+	{name: "has-no-jitter", breaks: []string{"PER-8"}, open: tweaked(func(w *core.Worker) {
+		if i, ok := w.Schedule.(core.Interval); w.Schedule != nil && (!ok || w.Jitter < i.Period()) {
+			w.Jitter = min(w.Jitter, 0)
+		}
+	}, nil)},
+	{name: "has-another-jitter-at-every-slot", breaks: []string{"PER-8"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			e.later(left(job)*time.Duration(e.count(job)%2), job, slot, missed)
+		},
+	})},
+	{name: "has-another-jitter-on-every-instance", breaks: []string{"PER-8"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			h := fnv.New32a()
+			h.Write([]byte(e.host.Instance + job.Name()))
+			e.later(left(job)*time.Duration(h.Sum32()%1000)/1000, job, slot, missed)
+		},
+	})},
+	{name: "has-the-same-jitter-for-everyone", breaks: []string{"PER-8"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) { e.later(left(job), job, slot, missed) },
+	})},
+	{name: "has-twice-the-jitter", breaks: []string{"PER-8"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			e.later(job.Worker().Jitter, job, slot, missed)
+		},
+	})},
+	{name: "moves-the-slot-by-the-jitter", breaks: []string{"PER-8", "PER-1"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			if job.Misfire(slot, missed) {
+				job.Go(context.Background(), job.Tick(slot.Add(job.Jitter())), nil)
+			}
+		},
+	})},
+}
+
+// left is how much later a job's runs could begin and be within its jitter.
+func left(job *core.Job) time.Duration { return job.Worker().Jitter - job.Jitter() }

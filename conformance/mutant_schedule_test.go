@@ -1,0 +1,282 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func init() { mutants = append(mutants, rescheduleMutants, triggerMutants, pauseMutants) }
+
+var rescheduleMutants = []mutant{
+	{name: "reschedules-after-the-old-schedules-next-slot", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			old := m.status(name).Next
+			if i, ok := s.(core.Interval); ok && i.Period() > 0 && old.Before(time.Now().Add(2*time.Minute)) && !m.is(name, core.StateRunning) {
+				s = otherNext{s, func(after time.Time) time.Time {
+					if after.Before(old) {
+						return old
+					}
+					return i.Next(after)
+				}}
+			}
+			return m.Manager.Reschedule(ctx, name, s)
+		}
+	})},
+	{name: "a-reschedule-restarts-the-period", breaks: []string{"CTL-2", "PER-11"}, open: meddling(func(m *meddler, opts *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			if i, ok := s.(core.Interval); ok && i == core.Every(time.Minute) && opts.Now().Before(at("2000-01-01T00:10:00Z")) {
+				s = i.Offset(time.Duration(opts.Now().UnixNano() % int64(i.Period())))
+			}
+			return m.Manager.Reschedule(ctx, name, s)
+		}
+	})},
+	{name: "a-reschedule-runs-at-once", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			err := m.Manager.Reschedule(ctx, name, s)
+			if err == nil && m.is(name, core.StateIdle) && s == core.Every(time.Minute) {
+				_ = m.Manager.Trigger(ctx, name)
+			}
+			return err
+		}
+	})},
+	{name: "a-reschedule-cancels-the-run", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		cancels := &cancels{}
+		m.around(cancels.around)
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			err := m.Manager.Reschedule(ctx, name, s)
+			if _, inside := core.TickFrom(ctx); err == nil && !inside {
+				cancels.cancel(name)
+			}
+			return err
+		}
+	})},
+	{name: "a-schedule-that-is-refused-ends-the-old", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			err := m.Manager.Reschedule(ctx, name, s)
+			if errors.Is(err, core.ErrInvalidWorker) && m.started.Load() {
+				_ = m.Manager.Pause(ctx, name)
+			}
+			return err
+		}
+	})},
+	{name: "reschedules-before-start-are-lost", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			if m.starting.Load() {
+				return m.Manager.Reschedule(ctx, name, s)
+			}
+			return nil
+		}
+	})},
+	{name: "a-reschedule-is-a-resume", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			err := m.Manager.Reschedule(ctx, name, s)
+			if err == nil && m.is(name, core.StatePaused) {
+				_ = m.Manager.Resume(ctx, name)
+			}
+			return err
+		}
+	})},
+}
+
+var triggerMutants = []mutant{
+	{name: "triggers-pile-up", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		n := 0
+		m.trigger = func(ctx context.Context, name string) error {
+			if w := m.worker(name); !m.is(name, core.StateRunning) || w.Schedule == nil || ctx.Err() != nil || m.stops.Load() > 0 {
+				return m.Manager.Trigger(ctx, name)
+			}
+			if _, inside := core.TickFrom(ctx); inside {
+				return m.Manager.Trigger(ctx, name)
+			}
+			m.mu.Lock()
+			n++
+			turn := time.Duration(n) * time.Millisecond
+			m.mu.Unlock()
+			go func() {
+				for m.is(name, core.StateRunning) && m.stops.Load() == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(turn)
+				_ = m.Manager.Trigger(context.WithoutCancel(ctx), name)
+			}()
+			return nil
+		}
+	})},
+	{name: "a-trigger-while-it-runs-is-lost", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			if _, inside := core.TickFrom(ctx); !inside && m.is(name, core.StateRunning) && m.stops.Load() == 0 {
+				return nil
+			}
+			return m.Manager.Trigger(ctx, name)
+		}
+	})},
+	{name: "a-trigger-waits-for-the-next-minute", breaks: []string{"CTL-3", "PER-10", "PER-5"}, open: meddling(func(m *meddler, opts *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			if w := m.worker(name); m.is(name, core.StateIdle) && m.started.Load() && m.stops.Load() == 0 && w.Schedule != nil && opts.MaxConcurrent == 0 && opts.Logger == discard {
+				time.AfterFunc(time.Minute, func() { _ = m.Manager.Trigger(context.Background(), name) })
+				return nil
+			}
+			return m.Manager.Trigger(ctx, name)
+		}
+	})},
+	{name: "a-trigger-moves-the-schedule", breaks: []string{"CTL-3", "PER-3", "PER-5"}, open: meddling(func(m *meddler, opts *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			err := m.Manager.Trigger(ctx, name)
+			if i, ok := m.worker(name).Schedule.(core.Interval); err == nil && ok {
+				_ = m.Manager.Reschedule(ctx, name, i.Offset(time.Duration(opts.Now().UnixNano()%int64(i.Period()))))
+			}
+			return err
+		}
+	})},
+	{name: "a-trigger-waits-for-its-run", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			err := m.Manager.Trigger(ctx, name)
+			if _, inside := core.TickFrom(ctx); err == nil && !inside && m.worker(name).Schedule != nil {
+				for range 600 {
+					if m.is(name, core.StateRunning) {
+						time.Sleep(time.Second)
+					}
+				}
+			}
+			return err
+		}
+	})},
+	{name: "a-disabled-worker-can-be-triggered", breaks: []string{"CTL-3", "STA-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			err := m.Manager.Trigger(ctx, name)
+			if errors.Is(err, core.ErrDisabled) {
+				_ = m.worker(name).Run(ctx)
+				return nil
+			}
+			return err
+		}
+	})},
+	{name: "a-triggered-run-has-a-slot", breaks: []string{"CTL-3", "LNG-1", "PER-6"}, open: retelling(func(t *core.Tick) {
+		if t.Manual != "" {
+			t.Slot = time.Now().UTC()
+		}
+	})},
+	{name: "a-trigger-starts-another-of-a-long-running-worker", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			if w := m.worker(name); w.Schedule == nil && m.is(name, core.StateRunning) {
+				ended, cancel := context.WithCancel(ctx)
+				cancel()
+				go func() { _ = w.Run(ended) }()
+			}
+			return m.Manager.Trigger(ctx, name)
+		}
+	})},
+}
+
+var pauseMutants = []mutant{
+	{name: "a-resume-makes-up-for-the-pause", breaks: []string{"CTL-4", "OBS-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.resume = func(ctx context.Context, name string) error {
+			err := m.Manager.Resume(ctx, name)
+			if s := m.status(name); err == nil && s.Skips.Paused > 0 {
+				_ = m.Manager.Trigger(ctx, name)
+			}
+			return err
+		}
+	})},
+	{name: "a-pause-lasts-two-minutes", breaks: []string{"CTL-4", "CTL-2", "PER-10"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.pause = func(ctx context.Context, name string) error {
+			err := m.Manager.Pause(ctx, name)
+			if err == nil && m.worker(name).Schedule != nil {
+				time.AfterFunc(2*time.Minute, func() { _ = m.Manager.Resume(context.Background(), name) })
+			}
+			return err
+		}
+	})},
+	{name: "a-paused-worker-cannot-be-triggered", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) error {
+			if m.is(name, core.StatePaused) {
+				return nil
+			}
+			return m.Manager.Trigger(ctx, name)
+		}
+	})},
+	{name: "a-pause-cancels-the-run", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+		cancels := &cancels{}
+		m.around(cancels.around)
+		m.pause = func(ctx context.Context, name string) error {
+			err := m.Manager.Pause(ctx, name)
+			if _, inside := core.TickFrom(ctx); err == nil && !inside && m.worker(name).Schedule != nil {
+				cancels.cancel(name)
+			}
+			return err
+		}
+	})},
+	{name: "pauses-are-counted", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+		pauses := map[string]int{}
+		m.pause = func(ctx context.Context, name string) error {
+			m.mu.Lock()
+			pauses[name]++
+			m.mu.Unlock()
+			return m.Manager.Pause(ctx, name)
+		}
+		m.resume = func(ctx context.Context, name string) error {
+			m.mu.Lock()
+			pauses[name]--
+			left := pauses[name]
+			pauses[name] = max(left, 0)
+			m.mu.Unlock()
+			if left > 0 {
+				return nil
+			}
+			return m.Manager.Resume(ctx, name)
+		}
+	})},
+	{name: "a-paused-worker-is-shown-as-idle", breaks: []string{"CTL-4"}, open: altering(func(a *altered, _ *core.Options) {
+		a.workers = func() []core.WorkerStatus {
+			list := a.Manager.Workers()
+			for i, w := range list {
+				if w.State == core.StatePaused && w.Schedule != "long-running" {
+					list[i].State = core.StateIdle
+				}
+			}
+			return list
+		}
+	})},
+	{name: "a-pause-is-of-all", breaks: []string{"CTL-4", "CTL-5", "STA-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.pause = func(ctx context.Context, name string) error {
+			err := m.Manager.Pause(ctx, name)
+			for _, w := range m.Manager.Workers() {
+				if err == nil && w.Schedule != "long-running" && !m.is(name, core.StateRunning) {
+					_ = m.Manager.Pause(ctx, w.Name)
+				}
+			}
+			return err
+		}
+	})},
+}
+
+// cancels can cancel the run in progress of a worker.
+type cancels struct {
+	mu sync.Mutex
+	of map[string]context.CancelFunc
+}
+
+func (c *cancels) around(ctx context.Context, run func(context.Context) error) error {
+	tick, _ := core.TickFrom(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	if c.of == nil {
+		c.of = map[string]context.CancelFunc{}
+	}
+	c.of[tick.Worker] = cancel
+	c.mu.Unlock()
+	return run(ctx)
+}
+
+func (c *cancels) cancel(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cancel := c.of[name]; cancel != nil {
+		cancel()
+	}
+}

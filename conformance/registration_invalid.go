@@ -1,0 +1,134 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func init() { groups = append(groups, invalidCases) }
+
+var invalidCases = []kase{
+	{rule: "REG-3", name: "an-invalid-worker-is-refused-before-start", run: func(t *trial) {
+		m := t.open(core.Options{})
+		t.refusesInvalid(m)
+		require.NoError(t, m.Start(context.Background()), "the invalid workers left nothing that Start could trip over")
+		t.eventually(3*t.period(), "the valid worker runs", func() bool { return t.count("w") > 0 })
+	}},
+	{rule: "REG-3", name: "an-invalid-worker-is-refused-while-running", run: func(t *trial) {
+		t.refusesInvalid(t.running(core.Options{}))
+		t.eventually(3*t.period(), "the valid worker runs", func() bool { return t.count("w") > 0 })
+	}},
+	{rule: "REG-3", name: "every-letter-and-the-longest-name-are-taken", run: func(t *trial) {
+		m := t.open(core.Options{})
+		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:"
+		for _, name := range []string{"x", letters, strings.Repeat("n", 128), "-", "/", ":", ".", ".."} {
+			require.NoError(t, m.Add(context.Background(), t.worker(name, core.Every(t.period()), nil)), "name %q", name)
+		}
+		require.Len(t, m.Workers(), 8)
+	}},
+	{rule: "REG-3", name: "the-longest-jitter-is-taken", needs: []core.Feature{core.FeatureJitter}, run: func(t *trial) {
+		m := t.open(core.Options{})
+		w := t.worker("w", core.Every(t.period()), nil)
+		w.Jitter = t.period() - 1
+		require.NoError(t, m.Add(context.Background(), w), "a jitter that is shorter than the period, if only just")
+	}},
+	{rule: "REG-3", name: "a-nil-context-is-refused-everywhere", run: func(t *trial) {
+		var none context.Context
+		m := t.open(core.Options{})
+		refused := func(what string, f func() error) {
+			t.note("%s with a nil context", what)
+			assert.NotPanics(t, func() { assert.Error(t, f(), "%s takes a nil context", what) })
+		}
+		refused("Add", func() error { return m.Add(none, t.worker("w", core.Every(t.period()), nil)) })
+		require.Empty(t, m.Workers(), "what Add with a nil context has left behind")
+		require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(t.period()), nil)))
+		refused("Start", func() error { return m.Start(none) })
+		require.NoError(t, m.Start(context.Background()), "Start with a nil context has done nothing")
+		refused("Remove", func() error { return m.Remove(none, "w") })
+		refused("Reschedule", func() error { return m.Reschedule(none, "w", core.Every(1000*t.period())) })
+		refused("Trigger", func() error { return m.Trigger(none, "w") })
+		refused("Pause", func() error { return m.Pause(none, "w") })
+		refused("Resume", func() error { return m.Resume(none, "w") })
+		refused("Stop", func() error { return m.Stop(none) })
+		t.eventually(4*t.period(), "w goes on after all of this", func() bool { return t.count("w") > 1 })
+	}},
+}
+
+// refusesInvalid adds every kind of invalid worker, and then a valid one.
+func (t *trial) refusesInvalid(m core.Manager) {
+	for _, bad := range t.invalidWorkers() {
+		t.note("Add of a worker with %s", bad.what)
+		d := t.diary()
+		if t.features.Supports(core.FeatureHooks) {
+			bad.worker = d.hooked(bad.worker)
+		}
+		err := m.Add(context.Background(), bad.worker)
+		if !assert.ErrorIs(t, err, core.ErrInvalidWorker, "a worker with %s", bad.what) {
+			continue
+		}
+		var named *core.WorkerError
+		if assert.ErrorAs(t, err, &named, "a worker with %s: the error that says which", bad.what) {
+			assert.Equal(t, bad.worker.Name, named.Worker, "a worker with %s: the error names the worker", bad.what)
+			assert.Equal(t, bad.field, named.Field, "a worker with %s: the error names the field", bad.what)
+		}
+		assert.Contains(t, err.Error(), bad.field, "a worker with %s: the message names the field", bad.what)
+		if bad.worker.Name == "w" {
+			assert.Contains(t, err.Error(), `"w"`, "a worker with %s: the message names the worker", bad.what)
+		}
+		assert.Empty(t, listed(m), "a worker with %s leaves nothing behind", bad.what)
+		assert.Empty(t, d.read(), "a worker with %s: hooks of a worker that was refused", bad.what)
+	}
+	require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(t.period()), nil)), "the name was not taken by those refused")
+}
+
+// An invalidWorker is one that REG-3 lists, and the field at fault.
+type invalidWorker struct {
+	what, field string
+	worker      core.Worker
+}
+
+func (t *trial) invalidWorkers() []invalidWorker {
+	var list []invalidWorker
+	bad := func(what, field string, f core.Feature, change func(w *core.Worker)) {
+		if f != "" && !t.features.Supports(f) {
+			return // then it may as well be refused for that
+		}
+		w := t.worker("w", core.Every(t.period()), nil)
+		change(&w)
+		list = append(list, invalidWorker{what, field, w})
+	}
+	name := func(what, name string) {
+		bad(what, "Name", "", func(w *core.Worker) { w.Name = name })
+	}
+	schedule := func(what string, f core.Feature, s core.Schedule) {
+		bad(what, "Schedule", f, func(w *core.Worker) { w.Schedule = s })
+	}
+	name("no name", "")
+	name("a name of 129 bytes", strings.Repeat("n", 129))
+	for _, s := range []string{"a b", " a", "a\n", "a\x00", "a@b", "a*", "a>b", "a#1", `a\b`, "a,b", "a{b}", "ä", "a\xff"} {
+		name(fmt.Sprintf("the name %q", s), s)
+	}
+	bad("no function", "Run", "", func(w *core.Worker) { w.Run = nil })
+	schedule("a period of zero", "", core.Every(0))
+	schedule("a negative period", "", core.Every(-time.Hour))
+	schedule("a negative period and an offset", "", core.Every(-1).Offset(time.Second))
+	schedule("a delay of zero", core.FeatureDelay, core.Delay(0))
+	schedule("a negative delay", core.FeatureDelay, core.Delay(-time.Hour))
+	for _, expr := range []string{"", "nonsense", "* * * *", "61 * * * *", "* * * * * * *", "@sometimes", "@every 0s"} {
+		schedule(fmt.Sprintf("the cron expression %q", expr), core.FeatureCron, core.Cron(expr))
+	}
+	for _, expr := range []string{"0 0 30 2 *", "0 0 31 4,6,9,11 *"} {
+		schedule(fmt.Sprintf("the cron expression %q, which is never due", expr), core.FeatureCron, core.Cron(expr))
+	}
+	bad("a negative timeout", "Timeout", core.FeatureTimeout, func(w *core.Worker) { w.Timeout = -1 })
+	bad("a jitter of its whole period", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = t.period() })
+	bad("a jitter of two periods", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = 2 * t.period() })
+	return list
+}

@@ -1,0 +1,176 @@
+package conformance
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Run tests a backend: each rule of the contract that its manager's Features
+// claim, every case in a subtest named rule/case. What the features say that it
+// lacks is tested to be refused with ErrUnsupported, and reported so.
+//
+// In virtual time, the default, each case runs in a testing/synctest bubble, so
+// that a day of schedule takes milliseconds and nothing depends on the machine.
+//
+// Where the environment variable TICKWORK_REPORT names a directory, the report
+// is written there as <name>.json.
+func Run(t *testing.T, b Backend) {
+	t.Helper()
+	if b.Name == "" || b.Open == nil {
+		t.Fatal("conformance: a Backend needs a Name and an Open")
+	}
+	report := newReport(b, features(t, b))
+	judged := judgeAll(t, b, report.Features)
+	for _, c := range selected(b) {
+		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
+			v := judged(t, c)
+			report.add(c, v)
+			switch v.Status {
+			case Failed:
+				t.Error(v.Story)
+			case Passed:
+			default:
+				t.Skip(string(v.Status) + ": " + v.Reason)
+			}
+		})
+	}
+	t.Cleanup(func() { report.save(t) })
+}
+
+// selected returns the cases that the backend wants.
+func selected(b Backend) []kase {
+	return slices.DeleteFunc(suite(), func(c kase) bool {
+		return len(b.Only) > 0 && !slices.Contains(b.Only, c.rule)
+	})
+}
+
+// judgeAll returns a function that tells the verdict of a case. In virtual time
+// it runs the case then and there. In real time a case mostly waits, so all of
+// them run at once, as t.Parallel would do it if it did not count sleepers;
+// unless -run names a single case.
+func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) verdict {
+	only := flag.Lookup("test.run")
+	if !b.WallClock || only != nil && strings.Contains(only.Value.String(), "/") {
+		return func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, f) }
+	}
+	atOnce := make(chan struct{}, 64)
+	verdicts := map[string]chan verdict{}
+	for _, c := range selected(b) {
+		name, result := c.rule+"/"+c.name, make(chan verdict, 1)
+		verdicts[name] = result
+		go func() {
+			atOnce <- struct{}{}
+			result <- judge(t, t.Name()+"/"+name, b, c, f)
+			<-atOnce
+		}()
+	}
+	return func(_ *testing.T, c kase) verdict { return <-verdicts[c.rule+"/"+c.name] }
+}
+
+// features opens a manager to ask it.
+func features(t *testing.T, b Backend) (f core.Features) {
+	t.Helper()
+	ask := func(*testing.T) {
+		m, err := b.Open(quiet(core.Options{}))
+		if err != nil {
+			t.Fatalf("conformance: %s: Open: %v", b.Name, err)
+		}
+		f = m.Features()
+	}
+	if b.WallClock {
+		ask(t)
+	} else {
+		synctest.Test(t, ask)
+	}
+	return f
+}
+
+// judge runs one case and says how it went.
+func judge(t *testing.T, name string, b Backend, c kase, f core.Features) verdict {
+	if v, skip := c.applies(b, f); skip {
+		return v
+	}
+	tr := newTrial(name, b, c, f)
+	if b.WallClock {
+		tr.play()
+		return tr.verdict()
+	}
+	// What the runtime says of a bubble that cannot go on is this case's
+	// failure, not the end of the test binary.
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				tr.Errorf("after the case goroutines were left behind, or all were blocked: %v", p)
+			}
+		}()
+		synctest.Test(t, func(*testing.T) { tr.play() })
+	}()
+	return tr.verdict()
+}
+
+// quiet fills in what the suite promises to set.
+func quiet(o core.Options) core.Options {
+	if o.Logger == nil {
+		o.Logger = discard
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// A kase is one test of one rule. (case is taken.)
+type kase struct {
+	rule string
+	name string // in words, with dashes: "a-restart-keeps-the-phase"
+	// needs are the features without which the case makes no sense.
+	needs []core.Feature
+	// virtual cases need days, or a machine that is never late.
+	virtual bool
+	// local cases are for engines that are not distributed.
+	local bool
+	// slow cases are run once, not on every mutant of another rule.
+	slow bool
+	run  func(*trial)
+}
+
+// applies tells whether the case can be run on a backend, or else the verdict.
+func (c kase) applies(b Backend, f core.Features) (verdict, bool) {
+	switch {
+	case c.virtual && b.WallClock:
+		return verdict{Status: Skipped, Reason: "virtual time only"}, true
+	case c.local && f.Distributed:
+		return verdict{Status: Skipped, Reason: "for engines that are not distributed"}, true
+	}
+	for _, need := range c.needs {
+		if !f.Supports(need) {
+			return verdict{Status: Unsupported, Reason: fmt.Sprintf("the engine lacks %s", need)}, true
+		}
+	}
+	return verdict{}, false
+}
+
+// suite returns all cases, in the order of the rules.
+func suite() []kase {
+	var all []kase
+	for _, r := range rules {
+		for _, group := range groups {
+			for _, c := range group {
+				if c.rule == r.ID {
+					all = append(all, c)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// groups are the cases by the file that they stand in.
+var groups [][]kase

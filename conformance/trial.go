@@ -1,0 +1,234 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// discard is the logger of managers whose log no case looks at.
+var discard = slog.New(slog.DiscardHandler)
+
+// A trial is one case being tried on one backend. It is the TestingT of the
+// assertions, the keeper of the history, and the case's way to time.
+type trial struct {
+	name    string // of the subtest
+	backend Backend
+	kase    kase
+	// features are the backend's; a case reads its figures there.
+	features core.Features
+	// clock is what the trial's managers read; a case may set it apart.
+	clock *wallClock
+
+	watchdog *time.Timer // ends a case that hangs
+
+	mu       sync.Mutex
+	began    time.Time
+	failures []string
+	history  []string
+	runs     []*runRecord
+	cleanups []func()
+	over     bool
+}
+
+func newTrial(name string, b Backend, c kase, f core.Features) *trial {
+	return &trial{name: name, backend: b, kase: c, features: f, clock: &wallClock{}}
+}
+
+// play runs the case to its end, and what it left to clean up.
+func (t *trial) play() {
+	t.began = time.Now()
+	t.watchdog = time.NewTimer(t.limit())
+	defer t.watchdog.Stop()
+	done := make(chan struct{})
+	go func() { // FailNow ends this goroutine
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				t.Errorf("the case panicked: %v", p)
+			}
+		}()
+		t.kase.run(t)
+	}()
+	select {
+	case <-done:
+	case <-t.watchdog.C:
+		t.Errorf("the case has not come to its end in %s", t.limit())
+	}
+	for len(t.cleanups) > 0 {
+		last := t.cleanups[len(t.cleanups)-1]
+		t.cleanups = t.cleanups[:len(t.cleanups)-1]
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("the clean-up after the case panicked: %v", p)
+				}
+			}()
+			last()
+		}()
+	}
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+}
+
+// limit is how long a case may take, beside what it sleeps.
+func (t *trial) limit() time.Duration {
+	if t.backend.WallClock {
+		return 5 * time.Minute
+	}
+	return 30 * 24 * time.Hour
+}
+
+// Errorf records a failure and goes on.
+func (t *trial) Errorf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures = append(t.failures, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+// FailNow ends the case. It is for the case's own goroutine only.
+func (t *trial) FailNow() { runtime.Goexit() }
+
+// Helper lets the assertions call it.
+func (t *trial) Helper() {}
+
+func (t *trial) failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.failures) > 0
+}
+
+// cleanup has f called after the case, the last one first.
+func (t *trial) cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
+
+// period is the base of a case's schedules: long beside the engine's lateness,
+// and short where the case waits for it in real time.
+func (t *trial) period() time.Duration {
+	if !t.backend.WallClock {
+		return time.Minute
+	}
+	p := max(20*t.features.Lateness, t.features.MinPeriod, time.Second)
+	return p.Round(time.Second)
+}
+
+// slack is how late a run may begin, and any consequence show.
+func (t *trial) slack() time.Duration { return max(t.features.Lateness, 10*time.Millisecond) }
+
+// sleep lets time pass. In virtual time it also lets everything come to rest
+// that is due at the instant it wakes.
+func (t *trial) sleep(d time.Duration) {
+	t.watchdog.Reset(d + t.limit())
+	time.Sleep(d)
+	t.settle()
+}
+
+// settle waits for what happens now to have happened.
+func (t *trial) settle() {
+	if !t.backend.WallClock {
+		synctest.Wait()
+	}
+}
+
+// align waits for the next multiple of d, and the slack: between two slots.
+func (t *trial) align(d time.Duration) {
+	now := time.Now()
+	next := now.Truncate(d).Add(d)
+	t.sleep(next.Sub(now) + t.slack())
+}
+
+// eventually waits for a condition, at most for a time, and fails the case with
+// what it waited for.
+func (t *trial) eventually(within time.Duration, what string, condition func() bool) {
+	step := within / 200
+	if t.backend.WallClock {
+		step = max(min(step, t.slack()/5), time.Millisecond)
+	}
+	for deadline := time.Now().Add(within); ; {
+		t.settle()
+		if condition() {
+			return
+		}
+		if !time.Now().Before(deadline) {
+			t.Errorf("waited %s for this, in vain: %s", within, what)
+			t.FailNow()
+		}
+		time.Sleep(max(step, 1))
+	}
+}
+
+// open makes a manager, which is stopped after the case if the case does not.
+func (t *trial) open(opts core.Options) core.Manager {
+	if opts.Now == nil {
+		opts.Now = t.clock.Now
+	}
+	m, err := t.backend.Open(quiet(opts))
+	if err != nil {
+		t.Errorf("Open: %v", err)
+		t.FailNow()
+	}
+	t.cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*t.period())
+		defer cancel()
+		_ = m.Stop(ctx)
+	})
+	return m
+}
+
+// running makes a manager with workers and starts it.
+func (t *trial) running(opts core.Options, workers ...core.Worker) core.Manager {
+	m := t.open(opts)
+	for _, w := range workers {
+		t.must(m.Add(context.Background(), w), "Add "+w.Name)
+	}
+	t.must(m.Start(context.Background()), "Start")
+	t.note("started")
+	return m
+}
+
+// must fails the case if err is not nil.
+func (t *trial) must(err error, what string) {
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		t.FailNow()
+	}
+}
+
+// status returns the status of one worker.
+func (t *trial) status(m core.Manager, name string) core.WorkerStatus {
+	for _, w := range m.Workers() {
+		if w.Name == name {
+			return w
+		}
+	}
+	t.Errorf("Workers() does not list %q", name)
+	t.FailNow()
+	return core.WorkerStatus{}
+}
+
+// wallClock is the wall clock of a trial's managers: the runtime's, set apart.
+type wallClock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+// Now returns the time by this clock.
+func (c *wallClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+// jump sets the clock ahead, or back.
+func (c *wallClock) jump(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
