@@ -25,11 +25,12 @@ type alarm struct {
 	mu       sync.Mutex
 	schedule core.Schedule // that slot is of
 	slot     time.Time     // to be delivered next; zero where there is none
-	rings    time.Duration // when gocron's timer goes off, after the engine began; zero until gocron has asked
+	rings    time.Duration // when gocron's timer goes off, after the engine began; zero before gocron has asked
 	sets     uint32        // counts what slot was set to other than by delivering
 	gen      uint32        // counts the gocron jobs: a call for an earlier one is stale
 	rewinds  uint32        // the engine's, when slot was found
-	early    uint16        // how often gocron called too early, because the clock was set back
+	early    uint16        // how often gocron called too early for slot, the clock having been set back
+	owed     bool          // gocron asked again before it called, as it does for a limit of its own
 	retries  uint8         // how often gocron was given an instant for this slot
 }
 
@@ -62,7 +63,13 @@ func (a *alarm) unset() {
 }
 
 // reset has gocron set the timer anew, after the clock was set.
-func (a *alarm) reset() error {
+func (a *alarm) reset() {
+	if err := a.tryReset(); err != nil {
+		a.engine.host.Logger.Error("gocron: worker not scheduled anew after the clock was set", "worker", a.job.Name(), "error", err)
+	}
+}
+
+func (a *alarm) tryReset() error {
 	a.arming.Lock()
 	defer a.arming.Unlock()
 	if a.id == uuid.Nil {
@@ -91,7 +98,7 @@ func (a *alarm) reset() error {
 func (a *alarm) rearm(again bool) error {
 	a.mu.Lock()
 	a.gen++
-	a.rings, a.early, a.retries = 0, 0, 0
+	a.rings, a.owed, a.early, a.retries = 0, false, 0, 0
 	gen, schedule := a.gen, a.schedule
 	a.mu.Unlock()
 	a.engine.disarm(a.id)
@@ -130,10 +137,18 @@ func (a *alarm) ring(gen uint32) {
 	a.mu.Lock()
 	schedule, slot, sets := a.schedule, a.slot, a.sets
 	stale := a.gen != gen
-	byHand := a.rings-time.Since(e.began) > soon && a.rings != 0
+	asked := a.rings != 0 // not so where the scheduler starts all jobs immediately
+	byHand := asked && !a.owed && a.rings-v.actual.Sub(e.began) > soon
 	early := v.now.Before(slot.Add(jitter))
 	back := a.rewinds != v.rewinds
-	if early && !stale && !byHand {
+	switch {
+	case stale, byHand:
+	case a.owed:
+		a.owed = false
+	default:
+		a.rings = 0
+	}
+	if early && asked && !stale && !byHand {
 		a.early++
 	}
 	a.mu.Unlock()
@@ -143,7 +158,8 @@ func (a *alarm) ring(gen uint32) {
 	case byHand:
 		a.job.Go(context.Background(), core.ManualTick(a.job.Name()), nil)
 	case slot.IsZero():
-	case back: // the watcher was kicked, and will reset the alarm
+	case back:
+		e.busy.Go(a.reset)
 	case early: // gocron asks Next again
 	default:
 		due, missed, following, err := core.CatchUp(schedule, slot, v.now.Add(-jitter))
@@ -161,7 +177,7 @@ func (a *alarm) advance(sets uint32, schedule core.Schedule, following time.Time
 		a.mu.Unlock()
 		return false
 	}
-	a.slot, a.retries = following, 0
+	a.slot, a.early, a.retries = following, 0, 0
 	a.mu.Unlock()
 	if a.report(schedule, following, err) {
 		a.engine.busy.Go(func() { a.drop(sets) })

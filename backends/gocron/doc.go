@@ -1,1 +1,68 @@
+// Package gocron runs workers by the timers of github.com/go-co-op/gocron/v2,
+// for a program that has a gocron scheduler already, or monitors and dashboards
+// for one.
+//
+//	m, err := gocron.New(gocron.Config{}, core.Options{})                // a scheduler of its own
+//	m, err := gocron.New(gocron.Config{Scheduler: mine}, core.Options{}) // in yours
+//
+// Gocron decides when to call, and nothing else. The slots are core's, as
+// everywhere: multiples of the period since the Unix epoch, cron with daylight
+// saving as CRN-3 says, any Schedule. How a worker runs is core's too: one run
+// at a time, with its timeout, retries, panics contained, and a Stop that waits.
+//
+// It is a cluster of one: with several instances of a service each runs every
+// slot. An elector or a locker of gocron's does not change that. It has no
+// memory: what was due while the process did not exist is not made up (PER-7).
+//
+// Prefer the native engine where nothing asks for gocron: gocron takes some 20
+// to 30 µs of CPU for each run, on top of the run itself, and is good for about
+// ten thousand workers that are due every second; native takes one.
+//
+// # Workers as jobs
+//
+// A worker is a gocron job of its name, with the tag "tickwork" and those of
+// Config.Tags. Monitors see one call for each slot that is delivered, and since
+// the call only hands the run over, its duration and its outcome are those of
+// the handing over: for those of the run take core.Options.Observers, or
+// Manager.Workers. The job's next run is the worker's next slot with its
+// jitter; it is in the year 9999 while a Delay's run is in progress. Its ID is
+// another one after a Reschedule, after each run of a Delay, and after the clock
+// was set. RunNow, which is also what gocron-ui's button does, is a Trigger.
+// A worker is taken away with Manager.Remove: the manager does not learn that
+// its job was removed from the scheduler.
+//
+// # In a scheduler of your own
+//
+// Starting it and shutting it down stay yours. Workers run while it does:
+// after StopJobs and Start the latest slot of those that were missed is made up,
+// as the worker's policy says. Stop the manager before you shut the scheduler
+// down: workers are silent after that, and Add answers with an error.
+//
+// It must go by the real clock, gocron's default; in tests use testing/synctest.
+// Its options apply to workers too, where an option of the job cannot undo them.
+// A locker is switched off. With WithDistributedElector, or a
+// WithLimitConcurrentJobs that is used up, gocron does not call, and the slots
+// count as missed when it next does. With WithStartImmediately for all jobs
+// nothing runs earlier. Event listeners are called, and one that panics ends the
+// process.
+//
+// # What gocron v2.21.2 does wrong
+//
+// None of this touches the workers of a scheduler of the engine's own. It
+// concerns a program's other jobs, and through them everything in its scheduler:
+//
+//   - It looks for a job's next run in the future in a loop that holds up every
+//     job, and that does not end for one that has none: for example when the
+//     scheduler is started again after StopJobs and has a one-time job that has
+//     run. Issues 846 and 943 report such loops.
+//   - StopJobs and Shutdown wait for the jobs in progress in a loop that takes a
+//     whole core; pull request 930 replaces it in a later release. A worker's run
+//     is never waited for by gocron, and a manager that is stopped first has no
+//     part in it.
+//   - After the system's clock was set back the other jobs stand still until it
+//     has caught up (issue 438). Workers go on (PER-11).
+//   - A locker gives a run to one of the instances that ask at the same instant,
+//     not one run for each slot (issue 841). For that take a distributed engine.
+//   - Two runs that the clock on the wall shows alike, to the second, are one to
+//     a cron job, be they half a second apart. Workers are not affected.
 package gocron

@@ -144,23 +144,24 @@ func (e *engine) Stop(ctx context.Context) error {
 		defer close(returned)
 		e.watcher.stop()
 		e.busy.Wait()
+		if e.lent {
+			for _, a := range alarms {
+				a.unset()
+			}
+		}
 	}()
-	var err error
+	var errs []error
 	select {
 	case <-returned:
 	case <-ctx.Done():
-		err = fmt.Errorf("gocron: a call from the scheduler did not return: %w", context.Cause(ctx))
+		errs = append(errs, fmt.Errorf("gocron: a call did not return: %w", context.Cause(ctx)))
 	}
-	if e.lent {
-		for _, a := range alarms {
-			a.unset()
+	if !e.lent {
+		if err := e.scheduler.ShutdownWithContext(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("gocron: shut the scheduler down: %w", err))
 		}
-		return err
 	}
-	if down := e.scheduler.ShutdownWithContext(ctx); down != nil && err == nil {
-		err = fmt.Errorf("gocron: shut the scheduler down: %w", down)
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // arm makes a gocron job for an alarm, and returns its id. It is a new job with

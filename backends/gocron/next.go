@@ -3,6 +3,7 @@ package gocron
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -52,7 +53,9 @@ func (a *alarm) Next(last time.Time) time.Time {
 		known = false
 	}
 	if known {
-		a.rings = now.Sub(a.engine.began) + rings.Sub(now)
+		began := now.Sub(a.engine.began)
+		a.owed = a.owed || a.rings != 0 && a.rings <= began
+		a.rings = began + min(rings.Sub(now), math.MaxInt64/2)
 	}
 	a.mu.Unlock()
 	if !known {

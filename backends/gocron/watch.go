@@ -22,59 +22,58 @@ const (
 // A view is the time as an instance sees it.
 type view struct {
 	now     time.Time // by the instance's wall clock
+	actual  time.Time // by the real clock, which is gocron's, with its monotonic reading
 	seen    time.Time // the latest time that was now, less jumps back by more than rewind
 	rewinds uint32    // counts those jumps
 }
 
 // look reads the clock.
 func (e *engine) look() view {
-	now := e.now()
+	now, actual := e.now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.see(now)
+	return e.see(now, actual)
 }
 
 // enter begins a call that Stop waits for, which ends with e.busy.Done. It
 // returns false after Stop.
 func (e *engine) enter() (v view, ok bool) {
-	now := e.now()
+	now, actual := e.now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping {
 		return view{}, false
 	}
 	e.busy.Add(1)
-	return e.see(now), true
+	return e.see(now, actual), true
 }
 
 // see keeps what was seen. e.mu is held.
-func (e *engine) see(now time.Time) view {
+func (e *engine) see(now, actual time.Time) view {
 	v := &e.last
-	v.now = now
+	v.now, v.actual = now, actual
 	switch {
 	case v.seen.Sub(now) > rewind:
 		v.seen = now
 		v.rewinds++
-		e.watcher.kick()
 	case now.After(v.seen):
 		v.seen = now
 	}
 	return *v
 }
 
-// now reads the instance's wall clock, and notes the skew: by how much gocron's
-// clock, the real one, is ahead of it, which is exactly zero where they are the
-// same.
-func (e *engine) now() time.Time {
-	before, now := time.Now(), e.host.Now()
-	skew := before.Sub(now)
+// now reads the instance's wall clock and the real one, and notes the skew: by
+// how much the real one is ahead. It is exactly zero where they are the same.
+func (e *engine) now() (now, actual time.Time) {
+	actual, now = time.Now(), e.host.Now()
+	skew := actual.Sub(now)
 	if skew < 0 && (skew > -soon || !now.After(time.Now())) {
 		skew = 0
 	}
 	if skew := int64(skew); e.skew.Load() != skew {
 		e.skew.Store(skew)
 	}
-	return now.Round(0) // without the monotonic reading, which hides a jump
+	return now.Round(0), actual // without the monotonic reading of now, which hides a jump
 }
 
 // A watcher is a goroutine that looks at the wall clock every core.ClockCheck,
@@ -82,16 +81,15 @@ func (e *engine) now() time.Time {
 type watcher struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	kicked chan struct{}
 }
 
 func (e *engine) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := watcher{cancel: cancel, done: make(chan struct{}), kicked: make(chan struct{}, 1)}
+	w := watcher{cancel: cancel, done: make(chan struct{})}
 	e.watcher = w
-	began := time.Now()
 	apart := func() time.Duration { // by how much the wall clock is ahead of the monotonic one
-		return e.look().now.Sub(began.Round(0)) - time.Since(began)
+		v := e.look()
+		return v.now.Sub(e.began.Round(0)) - v.actual.Sub(e.began)
 	}
 	settled := apart()
 	go func() {
@@ -103,7 +101,6 @@ func (e *engine) watch() {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-			case <-w.kicked:
 			}
 			if a := apart(); (a - settled).Abs() > drift {
 				settled = a
@@ -111,14 +108,6 @@ func (e *engine) watch() {
 			}
 		}
 	}()
-}
-
-// kick has the watcher look at once.
-func (w watcher) kick() {
-	select {
-	case w.kicked <- struct{}{}:
-	default:
-	}
 }
 
 func (w watcher) stop() {
@@ -135,8 +124,6 @@ func (e *engine) resetAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := a.reset(); err != nil {
-			e.host.Logger.Error("gocron: worker not scheduled anew after the clock was set", "worker", a.job.Name(), "error", err)
-		}
+		a.reset()
 	}
 }

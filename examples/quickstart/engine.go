@@ -1,12 +1,15 @@
 package main
 
 import (
-	"github.com/seed-891a2e1b/tickwork/backends/native"
+	"context"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	_ "github.com/seed-891a2e1b/tickwork/backends/all" // the engines that -backend may name
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// newManager picks the engine. Everything else in this program knows only
-// core.Manager, so that another engine is another line here.
-func newManager(opts core.Options) (core.Manager, error) {
-	return native.New(native.Config{}, opts)
+// newManager picks the engine, by its name or URL. Everything else in this
+// program knows only core.Manager.
+func newManager(ctx context.Context, backend string, opts core.Options) (core.Manager, error) {
+	return backends.OpenURL(ctx, backend, opts)
 }

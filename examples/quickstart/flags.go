@@ -19,6 +19,8 @@ type config struct {
 	dryRun bool
 	chaos  bool
 	plain  bool
+
+	backend string
 }
 
 func newFlagSet(cfg *config) *flag.FlagSet {
@@ -31,6 +33,7 @@ func newFlagSet(cfg *config) *flag.FlagSet {
 	fs.DurationVar(&cfg.runFor, "for", 0, "end by itself after so long (default at Ctrl-C)")
 	fs.BoolVar(&cfg.dryRun, "dry-run", false, "say what would be done, and change nothing")
 	fs.BoolVar(&cfg.chaos, "chaos", false, "add a worker that fails now and then, and one that panics")
+	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native or gocron")
 	fs.BoolVar(&cfg.plain, "plain", false, "print log lines, also on a terminal")
 	return fs
 }

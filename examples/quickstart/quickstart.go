@@ -38,7 +38,7 @@ func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
 
 	show := newDisplay(stdout, cfg.plain, in.about)
 	logger := slog.New(show.handler())
-	m, err := newManager(core.Options{
+	m, err := newManager(ctx, cfg.backend, core.Options{
 		Logger: logger,
 		Middleware: []core.Middleware{
 			transactions(in.db, &sql.TxOptions{ReadOnly: cfg.dryRun}, markPassiveUsers),
