@@ -76,7 +76,7 @@ func (j journal) read() []record {
 }
 
 // about returns the records of a level, or above, that name a worker.
-func (j journal) about(worker string, level slog.Level) []record {
+func (j journal) about(worker string, level slog.Level) []record { //nolint:unparam // the cases say which
 	return slices.DeleteFunc(j.read(), func(r record) bool {
 		return r.level < level || !strings.Contains(r.String(), worker)
 	})

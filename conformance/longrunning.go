@@ -134,7 +134,7 @@ func (t *trial) endsIt(cause error, end func(core.Manager) error) {
 	for _, returns := range []error{nil, context.Canceled, errBoom} {
 		handler := &errorHandler{}
 		g := t.gate("long")
-		defer g.open()
+		defer g.open() //nolint:gocritic // three gates, opened before the managers are stopped
 		watch := &watcher{}
 		m := t.running(core.Options{OnError: handler.hear, Observers: []core.Observer{watch.see}},
 			t.worker("long", nil, func(ctx context.Context) error {

@@ -109,10 +109,10 @@ var cronMutants = []mutant{
 		if c.star(1) {
 			return nil
 		}
-		real := c.with(1, "*")
+		starred := c.with(1, "*")
 		return c.next(func(after time.Time) time.Time { // the hour that the clock shows, and the first time
 			for slot := c.Next(after); !slot.IsZero(); slot = c.Next(slot) {
-				if real.Next(slot.Add(-1)).Equal(slot) && c.hourOf(slot) {
+				if starred.Next(slot.Add(-1)).Equal(slot) && c.hourOf(slot) {
 					return slot
 				}
 			}
@@ -123,11 +123,11 @@ var cronMutants = []mutant{
 		if c.star(1) {
 			return nil
 		}
-		real := c.with(1, "*")
+		starred := c.with(1, "*")
 		return c.next(func(after time.Time) time.Time {
 			slot := c.Next(after)
-			if !slot.IsZero() && !real.Next(slot.Add(-1)).Equal(slot) {
-				return real.Next(slot)
+			if !slot.IsZero() && !starred.Next(slot.Add(-1)).Equal(slot) {
+				return starred.Next(slot)
 			}
 			return slot
 		})
@@ -136,10 +136,10 @@ var cronMutants = []mutant{
 		if c.star(1) {
 			return nil
 		}
-		real := c.with(1, "*")
+		starred := c.with(1, "*")
 		return c.next(func(after time.Time) time.Time {
 			slot := c.Next(after)
-			for again := real.Next(after); !again.IsZero() && again.Before(slot); again = real.Next(again) {
+			for again := starred.Next(after); !again.IsZero() && again.Before(slot); again = starred.Next(again) {
 				if c.hourOf(again) {
 					return again
 				}

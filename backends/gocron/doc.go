@@ -63,6 +63,6 @@
 //     has caught up (issue 438). Workers go on (PER-11).
 //   - A locker gives a run to one of the instances that ask at the same instant,
 //     not one run for each slot (issue 841). For that take a distributed engine.
-//   - Two runs that the clock on the wall shows alike, to the second, are one to
-//     a cron job, be they half a second apart. Workers are not affected.
+//   - It takes two runs that the clock on the wall shows alike for one, and an
+//     hourly cron job loses a run in the night in which daylight saving ends.
 package gocron

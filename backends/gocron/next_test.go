@@ -24,8 +24,8 @@ type function func(time.Time) time.Time
 func (f function) Next(after time.Time) time.Time { return f(after) }
 
 var (
-	ends    = function(func(time.Time) time.Time { return time.Time{} })
-	panics  = function(func(time.Time) time.Time { panic("no") })
+	ends   = function(func(time.Time) time.Time { return time.Time{} })
+	panics = function(func(time.Time) time.Time { panic("no") })
 	stands = function(func(t time.Time) time.Time { return t })
 )
 

@@ -65,7 +65,7 @@ func TestWorkersAreJobsInAProgramsOwnScheduler(t *testing.T) {
 		next, err = job.NextRun()
 		require.NoError(t, err)
 		assert.Equal(t, ran[0].at.Add(time.Minute).UTC(), next.UTC(), "with its jitter")
-		last, err := job.LastRun()
+		last, err := job.LastRunStartedAt()
 		require.NoError(t, err)
 		assert.Equal(t, ran[0].at.UTC(), last.UTC())
 
