@@ -55,7 +55,7 @@ var longRunningMutants = []mutant{
 		}
 		return err
 	})},
-	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1", "CTL-5", "STP-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1", "STP-5"}, open: meddling(func(m *meddler, _ *core.Options) {
 		cutOff := func(err error, name string) error {
 			if w := m.worker(name); err == nil && name != "" && w.Schedule == nil {
 				return &core.StopError{CutOff: []string{name}, Err: context.DeadlineExceeded}
@@ -71,6 +71,12 @@ var longRunningMutants = []mutant{
 			return err
 		}
 		m.stop = func(ctx context.Context) error {
+			if ctx == nil {
+				return m.Manager.Stop(ctx)
+			}
+			if _, inside := core.TickFrom(ctx); inside {
+				return m.Manager.Stop(ctx)
+			}
 			up := ""
 			for _, w := range m.Manager.Workers() {
 				if w.State == core.StateRunning && w.Schedule == "long-running" && m.started.Load() {

@@ -182,11 +182,11 @@ var pauseMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "a-pause-lasts-two-minutes", breaks: []string{"CTL-4", "CTL-2", "PER-10"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-pause-lasts-two-minutes", breaks: []string{"CTL-4", "CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.pause = func(ctx context.Context, name string) error {
 			err := m.Manager.Pause(ctx, name)
 			if err == nil && m.worker(name).Schedule != nil {
-				time.AfterFunc(2*time.Minute, func() { _ = m.Manager.Resume(context.Background(), name) })
+				time.AfterFunc(2*time.Minute+time.Second, func() { _ = m.Manager.Resume(context.Background(), name) })
 			}
 			return err
 		}
