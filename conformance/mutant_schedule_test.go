@@ -136,6 +136,7 @@ var triggerMutants = []mutant{
 		m.trigger = func(ctx context.Context, name string) error {
 			err := m.Manager.Trigger(ctx, name)
 			if _, inside := core.TickFrom(ctx); err == nil && !inside && m.worker(name).Schedule != nil {
+				time.Sleep(time.Nanosecond) // by then the run has begun
 				for range 600 {
 					if m.is(name, core.StateRunning) {
 						time.Sleep(time.Second)
