@@ -179,10 +179,10 @@ func (r *run) cancelled() error {
 	switch {
 	case r.cause != nil:
 		return r.cause
+	case r.parent != nil && r.parent.Err() != nil: // asked first: a lease may find out only now that it is lost
+		return context.Cause(r.parent)
 	case r.inner != nil && r.inner.Err() != nil:
 		return context.Cause(r.inner)
-	case r.inner == nil && r.parent != nil && r.parent.Err() != nil:
-		return context.Cause(r.parent)
 	}
 	return nil
 }

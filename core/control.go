@@ -14,7 +14,18 @@ func (m *manager) Trigger(ctx context.Context, name string) error {
 	if j.worker.Disabled || m.opts.Disabled {
 		return &WorkerError{Op: "trigger", Worker: name, Err: ErrDisabled}
 	}
+	if j.led() {
+		return cluster(ctx, "trigger", j, m.cluster.Trigger)
+	}
 	j.trigger()
+	return nil
+}
+
+// cluster has the engine do what is to hold for every instance.
+func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *Job) error) error {
+	if err := do(ctx, j); err != nil {
+		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
+	}
 	return nil
 }
 
@@ -45,18 +56,10 @@ func (m *manager) Pause(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	j.mu.Lock()
-	j.paused = true
-	var cancel *run
-	if j.long != nil {
-		j.stopRetry()
-		j.long.failures = 0
-		cancel = j.cur
+	if m.cluster != nil && !m.opts.Disabled {
+		return cluster(ctx, "pause", j, m.cluster.Pause)
 	}
-	j.mu.Unlock()
-	if cancel != nil {
-		cancel.stop(ErrPaused)
-	}
+	j.SetPaused(true)
 	return nil
 }
 
@@ -66,12 +69,10 @@ func (m *manager) Resume(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	j.mu.Lock()
-	j.paused = false
-	j.mu.Unlock()
-	if j.long != nil && !j.worker.Disabled && !m.opts.Disabled {
-		j.startLong()
+	if m.cluster != nil && !m.opts.Disabled {
+		return cluster(ctx, "resume", j, m.cluster.Resume)
 	}
+	j.SetPaused(false)
 	return nil
 }
 

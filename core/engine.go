@@ -31,7 +31,8 @@ import (
 // What the manager promises in turn: a delivery always comes to its end by
 // Stop's deadline plus the grace, if need be with Abandoned; after Stop was
 // called, and for a job that is not scheduled any more, it ends at once with
-// Refused. Long-running workers and disabled ones are never given to Schedule.
+// Refused. Disabled workers are never given to Schedule, and long-running ones
+// only if the engine is a ClusterEngine.
 type Engine interface {
 	// Features returns what the engine lacks and its figures. It is called
 	// before Start, and returns the same every time.
@@ -54,6 +55,36 @@ type Engine interface {
 	// Stop delivers nothing more, waits for the deliveries in progress until
 	// its context ends, and lets go of everything.
 	Stop(ctx context.Context) error
+}
+
+// A ClusterEngine is an Engine whose instances form a cluster: what is said to
+// one of them holds for all. NewManager finds out once whether its engine is
+// one. The manager then leaves to it what it does by itself for other engines:
+//
+//   - Trigger of workers of scope PerCluster, and RunOnStart, which is a
+//     Trigger. It is delivered as a manual tick, on one instance that has the
+//     worker (CTL-3).
+//   - Pause and Resume of all workers. A pause is told each instance's job with
+//     job.SetPaused, and slots are skipped with reason paused (CTL-4).
+//   - Long-running workers of scope PerCluster: they are given to Schedule with
+//     a Schedule that is nil. The engine delivers a tick with job.Go while this
+//     instance holds the worker's lease. The delivery lasts through the restarts
+//     after failures; it ends as Succeeded or Failed when the worker is done for
+//     good, and otherwise when another instance may have it (LNG-3).
+//   - The runs elsewhere: job.Ran tells of them, and job.DelayFrom when a Delay
+//     is to count from (PER-10).
+//
+// Workers of scope PerInstance it delivers on each instance by the instance's own
+// clock; the manager triggers them itself, as it runs those that are long-running.
+type ClusterEngine interface {
+	Engine
+
+	// Trigger has the worker run once, on any instance that has it.
+	Trigger(ctx context.Context, job *Job) error
+	// Pause has every instance skip the worker's slots until Resume.
+	Pause(ctx context.Context, job *Job) error
+	// Resume ends a Pause.
+	Resume(ctx context.Context, job *Job) error
 }
 
 // Host is what the manager gives its engine at Start.
@@ -106,9 +137,12 @@ func (o Outcome) String() string {
 
 // A Result is the outcome of a delivery with its particulars.
 type Result struct {
-	Outcome Outcome
-	Err     error      // of a run that Failed, was Cancelled, or lost its lease
-	Reason  SkipReason // of a slot that was Skipped
+	Outcome  Outcome
+	Err      error         // of a run that Failed, was Cancelled, or lost its lease
+	Reason   SkipReason    // of a slot that was Skipped
+	Started  time.Time     // when the run began, by the instance's clock; zero where none did
+	Duration time.Duration // of the run
+	Attempts int           // that the run took
 }
 
 // String returns the outcome with its error or reason.

@@ -22,6 +22,7 @@ func NewManager(engine Engine, opts Options) Manager {
 		jobs:     make(map[string]*Job),
 		stopping: make(chan struct{}),
 	}
+	m.cluster, _ = engine.(ClusterEngine)
 	m.cut, m.cutNow = context.WithCancelCause(context.Background())
 	m.missedAfter = max(MissedAfter, m.features.Lateness)
 	if opts.MaxConcurrent > 0 {
@@ -35,6 +36,7 @@ func NewManager(engine Engine, opts Options) Manager {
 // schedule's, a hook's, an observer's.
 type manager struct {
 	engine      Engine
+	cluster     ClusterEngine // the engine, if it is one
 	opts        Options
 	features    Features
 	missedAfter time.Duration

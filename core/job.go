@@ -92,6 +92,10 @@ func (j *Job) Schedule() Schedule {
 	return j.worker.Schedule
 }
 
+// LongRunning tells whether the worker has no schedule. Only a ClusterEngine is
+// given such a job.
+func (j *Job) LongRunning() bool { return j.long != nil }
+
 // Jitter returns how long after each slot its run is to begin (PER-8).
 func (j *Job) Jitter() time.Duration { return time.Duration(j.jitter) }
 
@@ -192,8 +196,15 @@ func (j *Job) Run(ctx context.Context, tick Tick) Result {
 //
 // A slot that comes while the worker runs or is paused is Skipped. Ticks of one
 // worker run in the order of the calls.
+//
+// A delivery to a long-running worker lasts through its restarts, see
+// ClusterEngine.
 func (j *Job) Go(ctx context.Context, tick Tick, done func(Result)) {
 	tick.Attempt = 1
+	if j.long != nil {
+		j.lead(ctx, tick, done)
+		return
+	}
 	r := &run{job: j, tick: tick, parent: ctx, done: done}
 	j.mu.Lock()
 	result, rearm := j.claim(r)
@@ -222,6 +233,48 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	}
 	j.cur = r
 	return Result{}, false
+}
+
+// SetPaused makes the job's slots be skipped, or no more, and cancels a
+// long-running worker's run (CTL-4, LNG-1). A ClusterEngine tells with it what it
+// learned of a Pause or a Resume on any instance.
+func (j *Job) SetPaused(paused bool) {
+	j.mu.Lock()
+	j.paused = paused
+	var cancel *run
+	if paused && j.long != nil {
+		j.stopRetry()
+		j.long.failures = 0
+		cancel = j.cur
+	}
+	j.mu.Unlock()
+	switch {
+	case cancel != nil:
+		cancel.stop(ErrPaused)
+	case j.long == nil:
+	case paused:
+		j.endLead(Result{Outcome: Cancelled})
+	default:
+		j.resumeLong()
+	}
+}
+
+// Ran records a run that ended on another instance, for the worker's status
+// (OBS-1). One that began before the last known is not recorded.
+func (j *Job) Ran(last LastRun) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.last == nil || last.Start.After(j.last.Start) {
+		j.last = &last
+	}
+}
+
+// DelayFrom says when a Delay's next slot counts from (PER-10), in place of
+// what is known here. The engine sets its clock anew by itself.
+func (j *Job) DelayFrom(at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.base = at.UnixNano()
 }
 
 // Over ends the job's schedule: it has no next slot (PER-9). A Clock reports

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -9,22 +10,103 @@ import (
 // when it starts, and again after a backoff for as long as it fails (LNG-1,
 // LNG-2). Job.mu guards it.
 type longRunning struct {
-	failures int // in a row
+	lead     *lead // nil while this instance is not to run it
+	failures int   // in a row
 	retry    *time.Timer
+}
+
+// A lead is one delivery to a long-running worker: this instance runs it, and
+// runs it again after failures, until it is done, or is not to run here.
+type lead struct {
+	ctx     context.Context
+	tick    Tick // of the next run
+	done    func(Result)
+	unwatch func() bool
 }
 
 // stayedUp is how long a long-running worker must run for its failures before
 // to be forgotten.
 const stayedUp = time.Minute
 
+// led tells whether the engine decides which instance runs the worker.
+func (j *Job) led() bool { return j.m.cluster != nil && j.worker.Scope == PerCluster }
+
+// lead takes a delivery to a long-running worker.
+func (j *Job) lead(ctx context.Context, tick Tick, done func(Result)) {
+	l := &lead{ctx: ctx, tick: tick, done: done}
+	var refusal Result
+	j.mu.Lock()
+	switch {
+	case j.phase != live || j.m.isStopping():
+		refusal = Result{Outcome: Refused}
+	case j.paused:
+		refusal = Result{Outcome: Skipped, Reason: ReasonPaused}
+	case j.long.lead != nil || j.cur != nil:
+		refusal = Result{Outcome: Skipped, Reason: ReasonOverlap}
+	default:
+		j.long.lead, j.long.failures = l, 0
+		j.finished, j.broken = false, nil
+		l.unwatch = context.AfterFunc(ctx, func() { j.leadLost(l) })
+	}
+	j.mu.Unlock()
+	if refusal.Outcome != 0 {
+		if done != nil {
+			done(refusal)
+		}
+		return
+	}
+	j.startLong()
+}
+
+// leadHere is the lead of a worker that each instance runs for itself.
+func (j *Job) leadHere() {
+	j.lead(context.Background(), ManualTick(j.worker.Name), nil)
+}
+
+// leadLost ends a lead whose context was cancelled while nothing ran. A run in
+// progress is cancelled by the same context, and ends the lead when it returns.
+func (j *Job) leadLost(l *lead) {
+	j.mu.Lock()
+	idle := j.long.lead == l && j.cur == nil
+	if idle {
+		j.stopRetry()
+	}
+	j.mu.Unlock()
+	if !idle {
+		return
+	}
+	result := Result{Outcome: Cancelled, Err: context.Cause(l.ctx)}
+	if errors.Is(result.Err, ErrLeaseLost) {
+		result.Outcome = LeaseLost
+	}
+	j.endLead(result)
+}
+
+// endLead ends the delivery, if there is one. j.mu is not held.
+func (j *Job) endLead(result Result) {
+	j.mu.Lock()
+	l := j.long.lead
+	j.long.lead = nil
+	j.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.unwatch()
+	if l.done != nil {
+		l.done(result)
+	}
+}
+
 // startLong runs a long-running worker, unless it runs already or may not.
 func (j *Job) startLong() {
-	r := &run{job: j, tick: ManualTick(j.worker.Name), parent: context.Background()}
 	j.mu.Lock()
-	if j.paused || j.finished || j.cur != nil {
+	l := j.long.lead
+	if l == nil || j.paused || j.finished || j.cur != nil {
 		j.mu.Unlock()
 		return
 	}
+	r := &run{job: j, tick: l.tick, parent: l.ctx}
+	l.tick.Manual = unique()
 	result, _ := j.claim(r)
 	j.mu.Unlock()
 	if result.Outcome == 0 {
@@ -32,13 +114,30 @@ func (j *Job) startLong() {
 	}
 }
 
-// restartLong is Trigger for a long-running worker: it ends a backoff, and runs
-// again one that was done. One that is up stays up.
+// restartLong is Trigger for a long-running worker that each instance runs for
+// itself: it ends a backoff, and runs again one that was done. One that is up
+// stays up.
 func (j *Job) restartLong() {
+	j.mu.Lock()
+	idle := j.long.lead == nil
+	j.mu.Unlock()
+	if idle {
+		j.leadHere()
+		return
+	}
+	j.Hurry()
+}
+
+// Hurry ends the backoff of a long-running worker that this instance leads: it
+// is what a Trigger means to it.
+func (j *Job) Hurry() {
+	if j.long == nil {
+		return
+	}
 	j.mu.Lock()
 	if j.cur == nil {
 		j.stopRetry()
-		j.finished, j.broken, j.long.failures = false, nil, 0
+		j.long.failures = 0
 	}
 	j.mu.Unlock()
 	j.startLong()
@@ -47,21 +146,35 @@ func (j *Job) restartLong() {
 // longEnded decides what comes after a run of a long-running worker.
 func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	wait := backoff(j.worker.Retry, j.failuresAfter(r)) // foreign code, so without the lock
+	over := true
 	j.mu.Lock()
-	again := false
 	switch {
 	case j.phase != live || result.Outcome == Refused || j.m.isStopping():
-	case cancelled: // by Pause, and maybe resumed since
+	case cancelled: // by Pause, or since the lead is lost
 		j.long.failures = 0
-		again = true
 	case result.Outcome == Succeeded:
 		j.finished = true
 	default:
-		j.longFailed(r, result.Err, wait)
+		over = j.longFailed(r, result.Err, wait)
 	}
 	j.mu.Unlock()
-	if again {
-		j.startLong()
+	if !over {
+		return
+	}
+	j.endLead(result)
+	if cancelled && !j.led() {
+		j.resumeLong()
+	}
+}
+
+// resumeLong runs a worker again that was paused, where that is not the engine's
+// to decide.
+func (j *Job) resumeLong() {
+	j.mu.Lock()
+	wanted := !j.paused && !j.finished && !j.led() && !j.worker.Disabled && !j.m.opts.Disabled
+	j.mu.Unlock()
+	if wanted {
+		j.leadHere()
 	}
 }
 
@@ -76,7 +189,7 @@ func (j *Job) failuresAfter(r *run) int {
 }
 
 // longFailed sets the timer for the next run, or gives up. j.mu is held.
-func (j *Job) longFailed(r *run, err error, wait time.Duration) {
+func (j *Job) longFailed(r *run, err error, wait time.Duration) (over bool) {
 	l, w := j.long, &j.worker
 	if r.duration >= stayedUp {
 		l.failures = 0
@@ -84,9 +197,10 @@ func (j *Job) longFailed(r *run, err error, wait time.Duration) {
 	l.failures++
 	if r.final || w.Retry.MaxAttempts > 0 && l.failures >= w.Retry.MaxAttempts {
 		j.finished, j.broken = true, err
-		return
+		return true
 	}
 	l.retry = time.AfterFunc(max(wait, 0), j.startLong)
+	return false
 }
 
 // stopRetry ends a backoff. j.mu is held.

@@ -113,7 +113,7 @@ func (m *manager) awaitRemoved(ctx context.Context, r *run) error {
 // unschedule takes a job from the engine, if it was given to it.
 func (m *manager) unschedule(ctx context.Context, j *Job) error {
 	m.mu.Lock()
-	given := m.up && j.long == nil && !j.worker.Disabled && !m.opts.Disabled
+	given := m.up && (j.long == nil || j.led()) && !j.worker.Disabled && !m.opts.Disabled
 	m.mu.Unlock()
 	if !given {
 		return nil

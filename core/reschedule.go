@@ -49,7 +49,7 @@ func (m *manager) replaceSchedule(j *Job, s Schedule) (field string, err error) 
 // schedule gives a live job to the engine.
 func (m *manager) schedule(ctx context.Context, op string, j *Job) error {
 	j.mu.Lock()
-	wanted := j.phase == live && j.long == nil && !j.worker.Disabled && !m.opts.Disabled
+	wanted := j.phase == live && (j.long == nil || j.led()) && !j.worker.Disabled && !m.opts.Disabled
 	j.mu.Unlock()
 	if !wanted {
 		return nil

@@ -98,9 +98,10 @@ func (r *run) execute() error {
 func (r *run) end(err error) {
 	r.ended = true
 	j := r.job
-	result := r.result(err)
 	now := j.m.opts.Now()
 	r.duration = now.Sub(r.started)
+	result := r.result(err)
+	result.Started, result.Duration, result.Attempts = r.started, r.duration, max(r.attempts, 1)
 	defer r.release(result) // also if an observer or a handler ends the goroutine
 	if !r.record(result, now) {
 		j.m.opts.Logger.Warn("tickwork: abandoned run returned", "worker", r.tick.Worker, "tick", r.tick.ID(), "outcome", result.String())
@@ -245,7 +246,11 @@ func (r *run) abandon(f func()) bool {
 	r.abandoned = true
 	r.last = append(r.last, f)
 	r.job.mu.Unlock()
-	if r.done != nil && !again {
+	switch {
+	case again:
+	case r.job.long != nil:
+		r.job.endLead(Result{Outcome: Abandoned})
+	case r.done != nil:
 		r.done(Result{Outcome: Abandoned})
 	}
 	return true

@@ -187,16 +187,25 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 	switch {
 	case j.worker.Disabled || m.opts.Disabled:
 		return nil
-	case j.long != nil:
-		j.startLong()
+	case j.long != nil && !j.led():
+		j.leadHere()
 		return nil
 	}
 	if err := m.engine.Schedule(ctx, j); err != nil {
 		j.endRuns(ErrRemoved)
 		return err
 	}
-	if j.worker.RunOnStart {
+	if !j.worker.RunOnStart || j.long != nil {
+		return nil
+	}
+	if !j.led() {
 		j.trigger()
+		return nil
+	}
+	if err := m.cluster.Trigger(ctx, j); err != nil {
+		j.endRuns(ErrRemoved)
+		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j)
+		return err
 	}
 	return nil
 }

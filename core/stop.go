@@ -118,6 +118,9 @@ func (j *Job) endRuns(cause error) *run {
 	j.mu.Unlock()
 	switch {
 	case r == nil:
+		if j.long != nil {
+			j.endLead(Result{Outcome: Refused})
+		}
 		return nil
 	case j.m.limit.drop(r):
 		r.release(Result{Outcome: Refused})
