@@ -57,7 +57,7 @@ func (g *gate) enter() {
 
 // await waits until somebody has come to the gate.
 func (g *gate) await() {
-	g.t.eventually(4*g.t.period(), g.name+" comes to its gate", func() bool {
+	g.t.eventually(4*g.t.period()+g.t.slack(), g.name+" comes to its gate", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return g.entered > 0

@@ -277,6 +277,14 @@ func (j *Job) DelayFrom(at time.Time) {
 	j.base = at.UnixNano()
 }
 
+// Waiting tells whether a run was delivered and waits for its turn, under
+// MaxConcurrent.
+func (j *Job) Waiting() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.cur != nil && !j.cur.begun
+}
+
 // Over ends the job's schedule: it has no next slot (PER-9). A Clock reports
 // that by itself.
 func (j *Job) Over() {

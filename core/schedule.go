@@ -189,8 +189,11 @@ func isDelay(s Schedule) bool {
 
 var errNotAdvancing = errors.New("the schedule does not advance")
 
-// next asks a schedule for its next slot, and turns a panic and a slot that is
-// not after its argument into an error (PER-9).
+// NextSlot asks a schedule for its next slot, and turns a panic and a slot that
+// is not after its argument into an error (PER-9). It is for engines that ask a
+// schedule themselves.
+func NextSlot(s Schedule, after time.Time) (time.Time, error) { return next(s, after) }
+
 func next(s Schedule, after time.Time) (slot time.Time, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -1,0 +1,240 @@
+package ledger
+
+import (
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A candidate is this instance as one that may run a worker: what it knows of
+// the worker's records, and the lease, while it holds it.
+type candidate struct {
+	e     *engine
+	job   *core.Job
+	name  string
+	local bool // of scope PerInstance: nothing is shared but a pause
+
+	mu      sync.Mutex
+	queued  bool // to be looked at
+	working bool // being looked at
+	anew    bool // to be looked at again after that
+	gone    bool // removed from this instance
+	lookAt  time.Time
+	joined  time.Time // by the broker's clock
+	since   time.Time // slots before it do not count here: when the worker came, or was rescheduled
+	known   bool      // the records were read
+	lost    bool      // and the broker has lost them since
+	lease   Lease
+	control Control
+	revs    [2]uint64 // of the lease and of the control record
+	seen    time.Time // here, when the lease record was last seen to change
+	doubt   *doubt
+	hold    *hold
+	fails   int    // operations that failed in a row
+	retry   func() // stops the timer after which it is looked at again
+
+	// With a Dispatcher.
+	toDispatch  time.Time // the latest slot that is due and not dispatched
+	dispatching bool
+	asked       time.Time // the latest slot that was delivered here
+	waiters     []*waiter
+}
+
+// A doubt is a write of which it is not known whether it happened.
+type doubt struct {
+	fence uint64
+	then  func(State)
+}
+
+func newCandidate(e *engine, job *core.Job) *candidate {
+	w := job.Worker()
+	return &candidate{
+		e: e, job: job, name: w.Name,
+		local:  w.Scope == core.PerInstance,
+		joined: e.pulse.brokerNow(),
+		since:  e.host.Now(),
+	}
+}
+
+// rescheduled has the slots of a new schedule count from now. A Delay is given
+// again after each run, which is no reschedule.
+func (c *candidate) rescheduled(s core.Schedule, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lookAt = time.Time{}
+	if _, delay := s.(core.AfterRun); !delay && c.known {
+		c.since = now
+		if c.lease.Slot.Before(now) {
+			c.lease.Slot = now.UTC().Round(0)
+		}
+	}
+}
+
+// settled tells whether the clock can be set for the job: a Delay's first slot
+// is not known before the records are.
+func (c *candidate) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, delay := c.job.Schedule().(core.AfterRun); !delay {
+		return true
+	}
+	return c.known && c.revs[0] != 0 && c.hold == nil
+}
+
+// leave ends the candidacy. A lease that is held is released when the run ends.
+func (c *candidate) leave() {
+	c.mu.Lock()
+	c.gone = true
+	if c.retry != nil {
+		c.retry()
+	}
+	c.mu.Unlock()
+	c.refuse()
+}
+
+// refuse answers the deliveries of what does not run here already: it is to go
+// to another instance.
+func (c *candidate) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.waiters[:0]
+	for _, w := range c.waiters {
+		if c.hold != nil && c.hold.tick.ID() == w.tick.ID() {
+			left = append(left, w)
+		} else {
+			w.answer <- Delivery{Absent: true}
+		}
+	}
+	clear(c.waiters[len(left):])
+	c.waiters = left
+}
+
+// take learns a state that was read, or that came back from a write. An older
+// one than is known is passed over.
+func (c *candidate) take(s State) {
+	var lease Lease
+	var control Control
+	if err := decode("lease", c.name, s.Lease, &lease); err != nil {
+		c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
+		return
+	}
+	if err := decode("control", c.name, s.Control, &control); err != nil {
+		c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
+		return
+	}
+	c.mu.Lock()
+	if c.known && (s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost) {
+		vanished := s.Lease.Rev == 0 && !c.lost && c.revs[0] != 0
+		c.mu.Unlock()
+		if vanished { // the next beat tells whether all is lost
+			c.e.queue.add(func() { _ = c.e.beat(c.e.life) })
+		}
+		return
+	}
+	first := !c.known
+	c.known = true
+	var ran *Run
+	var over, again bool
+	if first || s.Lease.Rev != c.revs[0] {
+		before := c.lease
+		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
+		if lease.Last != nil && lease.Last.Instance != c.e.host.Instance && (before.Last == nil || lease.Last.Fence != before.Last.Fence) {
+			ran = lease.Last
+		}
+		over = c.job.LongRunning() && c.isDone()
+		again = c.hold == nil && !c.gone && (first || !lease.Base.Equal(before.Base))
+		c.lookAt = time.Time{}
+	}
+	pausedBefore := c.control.Paused
+	if first || s.Control.Rev > c.revs[1] {
+		c.control, c.revs[1] = control, s.Control.Rev
+		c.lookAt = time.Time{}
+	}
+	paused, held := c.control.Paused, c.hold
+	hurry := held != nil && c.job.LongRunning() && c.control.Trigger != held.lease.Trigger
+	if hurry {
+		held.lease.Trigger = c.control.Trigger
+	}
+	c.mu.Unlock()
+
+	if ran != nil {
+		c.job.Ran(ran.last(c.name))
+	}
+	if over {
+		c.job.Over()
+	}
+	if paused != pausedBefore {
+		c.job.SetPaused(paused)
+	}
+	if hurry {
+		c.job.Hurry()
+	}
+	if _, delay := c.job.Schedule().(core.AfterRun); delay && again && s.Lease.Rev != 0 && !c.local {
+		c.job.DelayFrom(lease.Base)
+		c.e.clock.Set(c.job)
+	}
+}
+
+// isDone tells whether a long-running worker has ended for good since this
+// instance has it. c.mu is held.
+func (c *candidate) isDone() bool {
+	return !c.lease.Done.IsZero() && !c.lease.Done.Before(c.joined) && !c.triggered()
+}
+
+// triggered tells whether a trigger waits to be taken. c.mu is held.
+func (c *candidate) triggered() bool {
+	return c.control.Trigger != "" && c.control.Trigger != c.lease.Trigger
+}
+
+// seenAnew has another instance's lease count from now: it could not be renewed
+// while the broker was away.
+func (c *candidate) seenAnew(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lease.Running {
+		c.seen = now
+	}
+}
+
+// passes tells whether a slot that is due is passed over, since the worker runs
+// here, and reports it (PER-5).
+func (c *candidate) passes(slot time.Time, missed int) bool {
+	c.mu.Lock()
+	h := c.hold
+	if h == nil || h.over {
+		c.mu.Unlock()
+		return false
+	}
+	h.passed = slot
+	reason := core.ReasonOverlap
+	if c.control.Paused {
+		reason = core.ReasonPaused
+	}
+	c.mu.Unlock()
+	c.job.Skip(c.job.Tick(slot), reason, 1+missed)
+	c.answer()
+	return true
+}
+
+// courtesy is how long this instance waits before it claims a slot, so that it
+// is not always the one with the quickest way to the broker that runs all.
+func (c *candidate) courtesy(slot time.Time) time.Duration {
+	most := min(20*time.Millisecond, c.e.cfg.Lateness/2)
+	if i, ok := c.job.Schedule().(core.Interval); ok {
+		most = min(most, i.Period()/10)
+	}
+	if most <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write([]byte(c.name))
+	h.Write([]byte(c.e.host.Instance))
+	var b [8]byte
+	for n, i := slot.UnixNano(), 0; i < len(b); i++ {
+		b[i] = byte(n >> (8 * i))
+	}
+	h.Write(b[:])
+	return time.Duration(h.Sum64() % uint64(most))
+}

@@ -1,0 +1,195 @@
+package ledger
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A plan is the run that a claim is for.
+type plan struct {
+	tick        core.Tick
+	missed      int    // slots before it that were missed
+	redelivered bool   // an earlier run of the tick began
+	repeated    bool   // it is the tick of the record already
+	trigger     string // the trigger that it takes
+}
+
+// claim takes the lease for a run.
+func (c *candidate) claim(lease Lease, p plan) func() error {
+	return func() error {
+		next := lease
+		next.Running, next.Again, next.Reason = true, false, ""
+		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
+		next.Done = time.Time{}
+		if !p.repeated {
+			next.Crashes, next.Cut = 0, false
+		}
+		next.Manual, next.Tick = p.tick.Manual, p.tick.Slot
+		overlapped := 0
+		var passed time.Time
+		switch {
+		case p.repeated || p.redelivered:
+			if passed, overlapped = c.passedSince(lease); overlapped > 0 {
+				next.Slot = passed
+			}
+		case p.tick.Manual == "":
+			next.Slot = p.tick.Slot
+		case p.trigger != "":
+			next.Trigger = p.trigger
+		}
+		tick := p.tick
+		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
+		sent := time.Now()
+		return c.write(next, c.rev(), !p.repeated && !p.redelivered, func(s State) {
+			if overlapped > 0 {
+				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
+			}
+			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
+		})
+	}
+}
+
+// claimTrigger takes the lease for a trigger (CTL-3).
+func (c *candidate) claimTrigger(lease Lease) func() error {
+	c.mu.Lock()
+	trigger := c.control.Trigger
+	c.mu.Unlock()
+	tick := core.ManualTick(c.name)
+	tick.Manual = trigger
+	return c.claim(lease, plan{tick: tick, trigger: trigger})
+}
+
+// fence is a token greater than all before, also if the record was lost (CLU-9).
+func (e *engine) fence(lease Lease) uint64 {
+	return max(lease.Fence+1, uint64(e.pulse.brokerNow().UnixMicro()))
+}
+
+// skip records that slots are passed over, n of them up to the one given, and the
+// one instance whose record it is reports it (OBS-2).
+func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n int) func() error {
+	return func() error {
+		next := lease
+		next.Slot, next.Reason = slot, reason.String()
+		next.Base = c.e.host.Now().UTC().Round(0)
+		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
+		return c.write(next, c.rev(), true, func(State) {
+			c.job.Skip(c.job.Tick(slot), reason, n)
+			c.delayed(next.Base)
+		})
+	}
+}
+
+// giveUp ends a tick whose run has crashed, and which is not run again: for a
+// reason, or because it has crashed too often (CLU-4).
+func (c *candidate) giveUp(lease Lease, why string) func() error {
+	return func() error {
+		next := lease
+		next.Running, next.Crashes, next.Cut = false, 0, false
+		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
+		next.Base = c.e.host.Now().UTC().Round(0)
+		passed, overlapped := c.passedSince(lease)
+		if overlapped > 0 {
+			next.Slot = passed
+		}
+		tick := c.repeat(lease).tick
+		if why == "" {
+			next.Reason = core.ReasonRefused.String()
+		}
+		return c.write(next, c.rev(), false, func(State) {
+			if why == "" {
+				c.job.Skip(tick, core.ReasonRefused, 1)
+			} else {
+				c.e.host.Logger.Error("ledger: run not repeated", "worker", c.name, "tick", tick.ID(), "instance", lease.Owner, "reason", why)
+			}
+			if overlapped > 0 {
+				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
+			}
+			c.delayed(next.Base)
+		})
+	}
+}
+
+// delayed has a Delay count from a time.
+func (c *candidate) delayed(base time.Time) {
+	if _, ok := c.job.Schedule().(core.AfterRun); ok {
+		c.job.DelayFrom(base)
+		c.e.clock.Set(c.job)
+	}
+}
+
+// begin runs what was claimed.
+func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, sent time.Time) {
+	h := newHold(c, lease, rev, tick, sent)
+	c.mu.Lock()
+	c.hold = h
+	c.mu.Unlock()
+	c.e.held(+1)
+	switch {
+	case h.expired():
+		// The answer took so long that the lease may be another's by now: it lapses.
+		h.end(core.Result{Outcome: core.LeaseLost})
+	case tick.Manual == "" && !tick.Redelivered && !c.job.Misfire(tick.Slot, missed):
+		h.end(core.Result{Outcome: core.Skipped, Reason: core.ReasonMissed})
+	default:
+		h.keep()
+		c.job.Go(h.ctx, tick, h.end)
+	}
+}
+
+// release gives the lease back after the run, with what came of it. It is tried
+// until the lease has lapsed.
+func (c *candidate) release(h *hold) error {
+	lease, rev, result := h.record()
+	switch result.Outcome {
+	case core.LeaseLost, core.Abandoned: // not ours to write any more, or to lapse
+		c.let(h, true)
+		return nil
+	}
+	ctx, cancel := c.e.op(c.e.life)
+	defer cancel()
+	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})
+	c.e.contacted(err)
+	switch {
+	case err == nil:
+		c.let(h, false)
+		c.take(state)
+		return nil
+	case errors.Is(err, ErrConflict):
+		if !h.adopt(state) {
+			c.let(h, false)
+			c.take(state)
+			if !released(state, lease) {
+				c.e.host.Logger.Warn("ledger: the lease was lost before the run's end could be recorded", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String())
+			}
+		}
+		return nil
+	case h.lapsed():
+		c.e.host.Logger.Warn("ledger: the run's end could not be recorded before its lease lapsed", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String(), "error", err)
+		c.let(h, true)
+		return nil
+	}
+	return err
+}
+
+// let lets go of a hold, and reads the records anew where they are not known.
+func (c *candidate) let(h *hold, reread bool) {
+	c.mu.Lock()
+	if c.hold == h {
+		c.hold = nil
+	}
+	if reread {
+		c.known = false
+	}
+	c.lookAt = time.Time{}
+	c.mu.Unlock()
+	c.e.held(-1)
+}
+
+// released tells whether a state is that of a lease which was released by this
+// very write, whose answer was lost.
+func released(s State, lease Lease) bool {
+	var now Lease
+	return decode("lease", s.Worker, s.Lease, &now) == nil && now.Fence == lease.Fence && now.Owner == lease.Owner && !now.Running
+}

@@ -1,0 +1,26 @@
+package ledger_test
+
+import (
+	"testing"
+
+	"github.com/seed-891a2e1b/tickwork/conformance"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+func TestConformance(t *testing.T) {
+	for name, store := range map[string]func(*ledger.Memory) ledger.Store{
+		"watching": func(m *ledger.Memory) ledger.Store { return m.Store("test") },
+		"polling":  func(m *ledger.Memory) ledger.Store { return m.Store("test").Polled() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conformance.Run(t, conformance.Backend{
+				Name: name,
+				Open: func(opts core.Options) (core.Manager, error) {
+					engine := ledger.NewEngine(ledger.Config{Name: "ledger", Store: store(ledger.NewMemory())})
+					return core.NewManager(engine, opts), nil
+				},
+			})
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Trigger implements core.ClusterEngine.
+func (e *engine) Trigger(ctx context.Context, job *core.Job) error {
+	if c := e.find(job.Name()); c != nil && c.triggerWaits() {
+		return nil
+	}
+	tick := core.ManualTick(job.Name())
+	wrote, err := e.request(ctx, job.Name(), func(taken string, next *Control) bool {
+		if next.Trigger != "" && next.Trigger != taken {
+			return false // one waits already
+		}
+		next.Trigger = tick.Manual
+		return true
+	})
+	if err != nil || !wrote {
+		return err
+	}
+	if e.cfg.Dispatcher != nil && !job.LongRunning() {
+		op, cancel := e.op(ctx)
+		defer cancel()
+		if err := e.cfg.Dispatcher.Dispatch(op, tick); err != nil {
+			e.host.Logger.Warn("ledger: trigger not dispatched; the first instance to see the record runs it", "tick", tick.ID(), "error", err)
+		}
+	}
+	return nil
+}
+
+// triggerWaits tells whether a trigger was taken here whose run has not begun,
+// and waits for its turn under MaxConcurrent.
+func (c *candidate) triggerWaits() bool {
+	c.mu.Lock()
+	h := c.hold
+	c.mu.Unlock()
+	return h != nil && h.tick.Manual != "" && c.job.Waiting()
+}
+
+// Pause implements core.ClusterEngine.
+func (e *engine) Pause(ctx context.Context, job *core.Job) error { return e.pause(ctx, job, true) }
+
+// Resume implements core.ClusterEngine.
+func (e *engine) Resume(ctx context.Context, job *core.Job) error { return e.pause(ctx, job, false) }
+
+func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
+	_, err := e.request(ctx, job.Name(), func(_ string, next *Control) bool {
+		changed := next.Paused != paused
+		next.Paused = paused
+		return changed
+	})
+	return err
+}
+
+// request changes a worker's control record, against others who do. Change is
+// given the trigger that was taken last, and tells whether there is anything to
+// write.
+func (e *engine) request(ctx context.Context, worker string, change func(taken string, next *Control) bool) (wrote bool, err error) {
+	for ctx.Err() == nil {
+		op, cancel := e.op(ctx)
+		states, err := e.store.Load(op, []string{worker})
+		cancel()
+		e.contacted(err)
+		if err != nil {
+			return false, err
+		}
+		var lease Lease
+		var next Control
+		if err := errors.Join(decode("lease", worker, states[0].Lease, &lease), decode("control", worker, states[0].Control, &next)); err != nil {
+			return false, err
+		}
+		e.tell(worker, states[0])
+		if !change(lease.Trigger, &next) {
+			return false, nil
+		}
+		next.By, next.At = e.host.Instance, e.host.Now().UTC().Round(0)
+		op, cancel = e.op(ctx)
+		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: encode(next), Rev: states[0].Control.Rev})
+		cancel()
+		e.contacted(err)
+		if err == nil {
+			e.tell(worker, state)
+			return true, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return false, err
+		}
+	}
+	return false, context.Cause(ctx)
+}
+
+// tell tells the candidate, if there is one, of a state.
+func (e *engine) tell(worker string, s State) {
+	if c := e.find(worker); c != nil {
+		c.take(s)
+		e.submit(c)
+	}
+}

@@ -1,0 +1,368 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// process looks at a candidate, and does what there is to do, step by step,
+// until there is nothing more.
+func (e *engine) process(c *candidate) {
+	c.mu.Lock()
+	c.queued = false
+	if c.working {
+		c.anew = true
+		c.mu.Unlock()
+		return
+	}
+	c.working = true
+	for {
+		c.anew = false
+		c.mu.Unlock()
+		var err error
+		if step := c.decide(); step != nil {
+			if err = step(); err == nil {
+				c.mu.Lock()
+				c.fails = 0
+				continue
+			}
+		}
+		c.mu.Lock()
+		if err == nil && c.anew {
+			continue
+		}
+		c.working = false
+		if err != nil {
+			c.again()
+		}
+		c.mu.Unlock()
+		break
+	}
+	c.answer()
+}
+
+// again has the candidate looked at after a while. c.mu is held.
+func (c *candidate) again() {
+	if c.retry != nil {
+		c.retry()
+	}
+	c.fails++
+	wait := min(c.e.cfg.Lease/100<<min(c.fails, 6), c.e.cfg.Lease/8)
+	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
+}
+
+// decide returns what is to be done next for a worker, or nil. Only process
+// calls it, so that nothing but what the broker says comes between the decision
+// and the deed; and there the revision decides.
+func (c *candidate) decide() func() error {
+	c.mu.Lock()
+	lease, h := c.lease, c.hold
+	known, gone, lost, inDoubt := c.known, c.gone, c.lost, c.doubt != nil
+	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
+	seen := c.seen
+	c.mu.Unlock()
+
+	switch {
+	case h != nil && h.isOver():
+		return func() error { return c.release(h) }
+	case inDoubt:
+		return c.clearDoubt
+	case h != nil, gone:
+		return nil
+	case !known:
+		return c.load
+	case c.e.isStopping() || !c.e.mayClaim():
+		return nil
+	case lost:
+		return c.writeBack
+	case c.rev() == 0:
+		return c.found
+	case lease.Running:
+		if left := c.e.cfg.Lease - time.Since(seen); left > 0 {
+			c.sleepUntil(time.Now().Add(left))
+			return nil
+		}
+		return c.takeOver(lease)
+	case lease.Again:
+		return c.claim(lease, c.repeat(lease))
+	case triggered && (!c.job.LongRunning() || !paused):
+		return c.claimTrigger(lease)
+	case c.job.LongRunning():
+		if paused || done {
+			return nil
+		}
+		return c.claim(lease, plan{tick: core.ManualTick(c.name)})
+	}
+	return c.decideSlot(lease, paused)
+}
+
+// decideSlot is decide for a worker that is not running: is a slot due?
+func (c *candidate) decideSlot(lease Lease, paused bool) func() error {
+	now := c.e.host.Now()
+	slot, missed, err := c.dueSlot(lease, now)
+	if err != nil {
+		return nil // the clock reports it
+	}
+	if slot.IsZero() || slot.Add(c.job.Jitter()).After(now) {
+		wait := c.e.cfg.Lease
+		if !slot.IsZero() {
+			wait = slot.Add(c.job.Jitter()).Sub(now) + c.e.fallback()
+		}
+		c.sleepUntil(time.Now().Add(wait)) // the clock's alarm comes before
+		return nil
+	}
+	if wait := c.e.fallback() - now.Sub(slot.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease) {
+		c.sleepUntil(time.Now().Add(wait)) // the dispatcher has it
+		return nil
+	}
+	if paused {
+		return c.skip(lease, slot, core.ReasonPaused, missed+1)
+	}
+	return c.claim(lease, plan{tick: c.job.Tick(slot), missed: missed})
+}
+
+// dueSlot returns the latest slot that is due and was not run or skipped, and
+// how many such there are before it; or else the next slot, which is to come.
+func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed int, err error) {
+	s := c.job.Schedule()
+	until := now.Add(-c.job.Jitter())
+	if d, ok := s.(core.AfterRun); ok {
+		return d.Next(lease.Base), 0, nil
+	}
+	from := lease.Slot
+	if from.Sub(now) > rewind { // the clocks were set back (PER-11)
+		from = now
+	}
+	slot, err = core.NextSlot(s, from)
+	if err != nil || slot.IsZero() || slot.After(until) {
+		return slot, 0, err
+	}
+	slot, missed, _, _ = core.CatchUp(s, slot, until) // the last good slot is due, whatever follows (PER-9)
+	return slot, missed, nil
+}
+
+// rewind is how far ahead of the clock the latest slot may be before it is taken
+// for that of a clock which was set back since.
+const rewind = time.Minute
+
+// fallback is how long a slot is left to the dispatcher before an instance claims
+// it by itself; without one it is how long until an alarm is not relied upon.
+func (e *engine) fallback() time.Duration { return max(e.cfg.Lease/5, time.Second) }
+
+// wasAsked tells whether a slot may be claimed at once: there is no dispatcher
+// that it should be left to, or it was delivered here.
+func (c *candidate) wasAsked(lease Lease) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.e.cfg.Dispatcher == nil || c.asked.After(lease.Slot)
+}
+
+// takeOver decides about a run whose instance has died (CLU-4).
+func (c *candidate) takeOver(lease Lease) func() error {
+	w := c.job.Worker()
+	switch {
+	case c.job.LongRunning():
+		return c.claim(lease, plan{tick: core.ManualTick(c.name), redelivered: true})
+	case w.AtMostOnce:
+		return c.giveUp(lease, "its instance died, and it runs at most once")
+	case lease.Crashes+1 >= maxCrashes:
+		return c.giveUp(lease, "")
+	}
+	lease.Crashes++
+	return c.claim(lease, c.repeat(lease))
+}
+
+// maxCrashes is how many instances may die in the run of a tick.
+const maxCrashes = 3
+
+// repeat is the plan to run a lease's tick again.
+func (c *candidate) repeat(lease Lease) plan {
+	p := plan{redelivered: lease.Crashes > 0 || lease.Cut, repeated: true}
+	if lease.Manual != "" {
+		p.tick = core.ManualTick(c.name)
+		p.tick.Manual = lease.Manual
+	} else {
+		p.tick = c.job.Tick(lease.Tick)
+	}
+	return p
+}
+
+// passedSince counts the slots that fell due while a run was in progress that
+// has crashed or was handed back: they overlapped with it.
+func (c *candidate) passedSince(lease Lease) (slot time.Time, n int) {
+	if _, delay := c.job.Schedule().(core.AfterRun); delay || c.job.LongRunning() {
+		return time.Time{}, 0
+	}
+	now := c.e.host.Now()
+	slot, missed, err := c.dueSlot(lease, now)
+	if err != nil || slot.IsZero() || slot.After(now.Add(-c.job.Jitter())) {
+		return time.Time{}, 0
+	}
+	return slot, missed + 1
+}
+
+// sleepUntil has the sweep look at the candidate no sooner.
+func (c *candidate) sleepUntil(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lookAt = t
+}
+
+func (c *candidate) rev() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.revs[0]
+}
+
+// load reads the records.
+func (c *candidate) load() error {
+	ctx, cancel := c.e.op(c.e.life)
+	defer cancel()
+	states, err := c.e.store.Load(ctx, []string{c.name})
+	c.e.contacted(err)
+	if err != nil {
+		return err
+	}
+	c.take(states[0])
+	return nil
+}
+
+// found makes the worker's record: one that is seen for the first time has
+// missed nothing (PER-7).
+func (c *candidate) found() error {
+	c.mu.Lock()
+	lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
+	c.mu.Unlock()
+	return c.write(lease, 0, false, nil)
+}
+
+// write writes the lease record. Then is called when it has happened, also when
+// that is found out later.
+func (c *candidate) write(lease Lease, rev uint64, guarded bool, then func(State)) error {
+	c.mu.Lock()
+	w := Write{Worker: c.name, Value: encode(lease), Rev: rev, Control: c.revs[1], Guarded: guarded}
+	c.mu.Unlock()
+	ctx, cancel := c.e.op(c.e.life)
+	defer cancel()
+	state, err := c.e.store.WriteLease(ctx, w)
+	c.e.contacted(err)
+	switch {
+	case err == nil:
+		c.take(state)
+		if then != nil {
+			then(state)
+		}
+		return nil
+	case errors.Is(err, ErrConflict):
+		c.take(state)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.revs == [2]uint64{w.Rev, w.Control} {
+			return err // what was found was not believed
+		}
+		return nil
+	}
+	if then != nil {
+		c.mu.Lock()
+		c.doubt = &doubt{fence: lease.Fence, then: then}
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// clearDoubt finds out whether a write happened.
+func (c *candidate) clearDoubt() error {
+	ctx, cancel := c.e.op(c.e.life)
+	defer cancel()
+	states, err := c.e.store.Load(ctx, []string{c.name})
+	c.e.contacted(err)
+	if err != nil {
+		return err
+	}
+	c.take(states[0])
+	var now Lease
+	_ = decode("lease", c.name, states[0].Lease, &now) // take has reported it
+	c.mu.Lock()
+	d := c.doubt
+	c.doubt = nil
+	c.mu.Unlock()
+	if d != nil && now.Owner == c.e.host.Instance && now.Fence == d.fence {
+		d.then(states[0])
+	}
+	return nil
+}
+
+// sweep looks at what no alarm and no message tells of.
+func (e *engine) sweep() {
+	ticker := time.NewTicker(e.beatEvery())
+	defer ticker.Stop()
+	var loaded time.Time
+	for {
+		select {
+		case <-e.life.Done():
+			return
+		case <-ticker.C:
+		}
+		if now := time.Now(); !e.watches && now.Sub(loaded) >= e.loadEvery() {
+			loaded = now
+			e.loadAll(e.life)
+		}
+		now := time.Now()
+		for _, c := range e.all() {
+			if c.isDue(now) {
+				e.submit(c)
+			}
+		}
+	}
+}
+
+func (c *candidate) isDue(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.local && !c.lookAt.After(now)
+}
+
+// loadAll reads the records of all workers, some hundred at a time.
+func (e *engine) loadAll(ctx context.Context) {
+	const chunk = 256
+	all := e.all()
+	for len(all) > 0 && ctx.Err() == nil {
+		some := all[:min(chunk, len(all))]
+		all = all[len(some):]
+		names := make([]string, len(some))
+		for i, c := range some {
+			names[i] = c.name
+		}
+		op, cancel := e.op(ctx)
+		states, err := e.store.Load(op, names)
+		cancel()
+		e.contacted(err)
+		if err != nil {
+			return
+		}
+		for i, c := range some {
+			c.take(states[i])
+		}
+	}
+}
+
+// learn is told by a Watcher of a state.
+func (e *engine) learn(s State) {
+	e.mu.Lock()
+	c := e.candidates[s.Worker]
+	if c == nil {
+		e.told[s.Worker] = s
+	}
+	e.mu.Unlock()
+	if c == nil {
+		return
+	}
+	c.take(s)
+	c.answer()
+	if c.isDue(time.Now()) {
+		e.submit(c)
+	}
+}

@@ -1,0 +1,35 @@
+// Package ledger is what distributed engines share: who runs which worker, under
+// which lease and fencing token, and what was asked for.
+//
+// A distributed engine is NewEngine over a Store, which keeps the records on a
+// broker; the rules of the cluster (CLU-1 to CLU-13) are the engine's, written
+// once. The store does compare-and-set, and where it can it tells of changes:
+//
+//	engine := ledger.NewEngine(ledger.Config{Name: "mine", Store: store})
+//	m := core.NewManager(engine, core.Options{})
+//
+// The package ledgertest tests a Store, and the package conformance the engine on
+// it. Memory is a broker in this process, for tests.
+//
+// # How a slot is run once
+//
+// Each instance computes the same slots. When one is due each instance that has
+// the worker writes its claim into the worker's lease record, if the record is
+// still what the instance has seen. The broker lets one of these writes in, and
+// that instance runs the slot. It renews the lease while the run goes on, and
+// writes how it ended: the slot will never be due again. An instance that sees a
+// lease stand still for a whole lease's time, by its own monotonic clock, takes
+// the run over. It compares no clocks, so that none can mislead it.
+//
+// What an instance knows it goes by only until the broker says otherwise: every
+// write names the revision that it is based on.
+//
+// # What may be trusted, and until when
+//
+// A run may trust that it is alone until its context ends: it is cancelled, with
+// ErrLeaseLost, a tenth of the lease before another instance can take over, and
+// an instance that was frozen meanwhile finds out when it asks its context. What
+// a run does without asking, a frozen one that is thawed may do beside its
+// successor: hand the tick's Fence to what it writes to, and have that refuse a
+// lower one than it has seen.
+package ledger

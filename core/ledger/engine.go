@@ -1,0 +1,352 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Config is what an engine on a ledger is made of.
+type Config struct {
+	// Name is the engine's: "nats". Required.
+	Name string
+
+	// Store keeps the records. Required.
+	Store Store
+
+	// Dispatcher carries a tick that is due to an instance that will claim it.
+	// Nil is none: each instance claims at the slot, and one of them gets it.
+	Dispatcher Dispatcher
+
+	// Lease is how long a claim holds without being renewed: the instance that
+	// has died is found out after that. Zero is DefaultLease.
+	Lease time.Duration
+
+	// Lateness and MinPeriod are the engine's figures, see core.Features. Zero
+	// is 50 and 10 milliseconds.
+	Lateness, MinPeriod time.Duration
+
+	// Loses says what the broker can lose (CLU-13). Empty is nothing.
+	Loses string
+}
+
+// DefaultLease is the lease where none is given.
+const DefaultLease = 10 * time.Second
+
+// MaxSkew is how far an instance's clock may be from the broker's. Further than
+// that it claims nothing (CLU-8).
+const MaxSkew = 5 * time.Second
+
+// A Dispatcher carries ticks from the instance on which they fall due to one
+// that runs them, for engines that have a queue of their own between the two.
+type Dispatcher interface {
+	// Start begins to receive. Deliver blocks until the tick has come to its end,
+	// here or elsewhere; the context that it is given does not cancel the run.
+	Start(ctx context.Context, host core.Host, deliver func(context.Context, core.Tick) (Delivery, error)) error
+
+	// Dispatch has a tick delivered once, on any instance. One that was
+	// dispatched already is no error.
+	Dispatch(ctx context.Context, tick core.Tick) error
+
+	// Stop receives nothing more, and waits for deliveries until its context
+	// ends.
+	Stop(ctx context.Context) error
+}
+
+// NewEngine returns an engine whose instances share a ledger.
+func NewEngine(cfg Config) core.ClusterEngine {
+	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
+	cfg.Lateness = cmp.Or(cfg.Lateness, 50*time.Millisecond)
+	cfg.MinPeriod = cmp.Or(cfg.MinPeriod, 10*time.Millisecond)
+	return &engine{
+		cfg:        cfg,
+		store:      cfg.Store,
+		candidates: make(map[string]*candidate),
+		told:       make(map[string]State),
+		queue:      queue{limit: atOnce},
+		renewer:    queue{limit: atOnce},
+	}
+}
+
+// engine is the rules of the cluster, over a Store.
+type engine struct {
+	cfg     Config
+	store   Store
+	watches bool // the store tells of changes
+	host    core.Host
+	clock   *core.Clock
+	queue   queue
+	renewer queue // apart from the other operations, which may be many
+	timers  timers
+	pulse   pulse
+	life    context.Context // ends when nothing may go on
+	end     context.CancelFunc
+	loops   sync.WaitGroup
+
+	mu         sync.Mutex
+	candidates map[string]*candidate
+	told       map[string]State // what a Watcher told of workers that are not here
+	changed    bool             // the roster has
+	stopping   bool
+	holds      int           // leases held, to be released before Stop returns
+	released   chan struct{} // closed when holds is zero; made by Stop
+}
+
+// atOnce bounds the operations on the broker at a time.
+const atOnce = 64
+
+// The figures that follow from the lease.
+func (e *engine) beatEvery() time.Duration { return max(e.cfg.Lease/10, time.Millisecond) }
+func (e *engine) loadEvery() time.Duration { return max(e.cfg.Lease/4, time.Millisecond) }
+func (e *engine) opTimeout() time.Duration { return max(e.cfg.Lease/5, time.Millisecond) }
+
+// margin is how long before its lease ends a run is given up.
+func (e *engine) margin() time.Duration { return e.cfg.Lease / 10 }
+
+// quiet is how long nothing is claimed after the ledger's data began, so that
+// instances which know of an earlier life of it can say so (CLU-13).
+func (e *engine) quiet() time.Duration { return e.cfg.Lease / 5 }
+
+func (e *engine) Features() core.Features {
+	return core.Features{
+		Engine:      e.cfg.Name,
+		Distributed: true,
+		Memory:      true,
+		Lateness:    e.cfg.Lateness,
+		MinPeriod:   e.cfg.MinPeriod,
+		Failover:    e.cfg.Lease * 3 / 2,
+		Reroute:     e.fallback() + e.loadEvery() + time.Second,
+		Loses:       e.cfg.Loses,
+	}
+}
+
+// Start connects to the broker and joins the cluster.
+func (e *engine) Start(ctx context.Context, host core.Host) error {
+	e.host = host
+	if err := e.store.Open(ctx, host); err != nil {
+		return fmt.Errorf("%s: %w", e.cfg.Name, err)
+	}
+	e.life, e.end = context.WithCancel(context.Background())
+	if err := e.join(ctx); err != nil {
+		if e.clock != nil {
+			e.clock.Stop()
+		}
+		e.shut()
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opTimeout())
+		defer cancel()
+		return errors.Join(fmt.Errorf("%s: join the cluster: %w", e.cfg.Name, err), e.store.Close(closing))
+	}
+	return nil
+}
+
+func (e *engine) join(ctx context.Context) error {
+	e.pulse.start(time.Now())
+	if err := e.firstBeat(ctx); err != nil {
+		return err
+	}
+	if err := e.awaitQuiet(ctx); err != nil {
+		return err
+	}
+	e.clock = core.NewClock(e.host.Now, e.due)
+	if w, ok := e.store.(Watcher); ok {
+		e.watches = true
+		ready, failed := make(chan struct{}), make(chan error, 1)
+		e.loops.Go(func() {
+			failed <- w.Watch(e.life, e.learn, sync.OnceFunc(func() { close(ready) }))
+		})
+		select {
+		case <-ready:
+		case err := <-failed:
+			return fmt.Errorf("watch the records: %w", err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if e.cfg.Dispatcher != nil {
+		if err := e.cfg.Dispatcher.Start(ctx, e.host, e.deliver); err != nil {
+			return err
+		}
+	}
+	e.loops.Go(e.heartbeat)
+	e.loops.Go(e.sweep)
+	return nil
+}
+
+// Schedule implements core.Engine.
+func (e *engine) Schedule(_ context.Context, job *core.Job) error {
+	w := job.Worker()
+	if w.Scope == core.PerInstance {
+		if c, again := e.enter(job); !again && !e.watches {
+			e.queue.add(func() { _ = c.load() }) // whether it is paused; else the sweep finds out
+		}
+		e.clock.Set(job)
+		return nil
+	}
+	c, again := e.enter(job)
+	if again {
+		c.rescheduled(w.Schedule, e.host.Now())
+	}
+	if !job.LongRunning() && c.settled() {
+		e.clock.Set(job)
+	}
+	e.submit(c)
+	return nil
+}
+
+// enter makes this instance a candidate for running a worker, and tells whether
+// it was one already.
+func (e *engine) enter(job *core.Job) (c *candidate, again bool) {
+	e.mu.Lock()
+	if c := e.candidates[job.Name()]; c != nil && c.job == job {
+		e.mu.Unlock()
+		return c, true
+	}
+	c = newCandidate(e, job)
+	e.candidates[job.Name()] = c
+	e.changed = true
+	told := e.told[job.Name()]
+	delete(e.told, job.Name())
+	e.mu.Unlock()
+	if e.watches {
+		c.take(told)
+	}
+	return c, false
+}
+
+// Unschedule implements core.Engine. A lease that is held is released when the
+// run ends.
+func (e *engine) Unschedule(_ context.Context, job *core.Job) error {
+	e.clock.Unset(job)
+	e.mu.Lock()
+	c := e.candidates[job.Name()]
+	if c != nil && c.job == job {
+		delete(e.candidates, job.Name())
+		e.changed = true
+	}
+	e.mu.Unlock()
+	if c != nil && c.job == job {
+		c.leave()
+	}
+	return nil
+}
+
+// find returns the candidate of a name, or nil.
+func (e *engine) find(name string) *candidate {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.candidates[name]
+}
+
+// all returns the candidates.
+func (e *engine) all() []*candidate {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*candidate, 0, len(e.candidates))
+	for _, c := range e.candidates {
+		list = append(list, c)
+	}
+	return list
+}
+
+// due is the clock's: a slot of a job has come.
+func (e *engine) due(job *core.Job, slot time.Time, missed int) {
+	c := e.find(job.Name())
+	switch {
+	case c == nil || c.job != job:
+	case c.local:
+		if job.Misfire(slot, missed) {
+			job.Go(e.life, job.Tick(slot), nil)
+		}
+	case c.passes(slot, missed):
+	case e.cfg.Dispatcher != nil:
+		c.dispatch(slot)
+	default:
+		e.timers.after(c.courtesy(slot), func() { e.submit(c) })
+	}
+}
+
+// submit has a candidate looked at.
+func (e *engine) submit(c *candidate) {
+	if c.local || e.life.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	queued := c.queued
+	c.queued = true
+	c.mu.Unlock()
+	if !queued {
+		e.queue.add(func() { e.process(c) })
+	}
+}
+
+// op returns a context for one operation on the broker.
+func (e *engine) op(parent context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(parent, e.opTimeout())
+}
+
+// Stop implements core.Engine.
+func (e *engine) Stop(ctx context.Context) error {
+	e.clock.Stop()
+	e.mu.Lock()
+	e.stopping = true
+	released := make(chan struct{})
+	if e.holds == 0 {
+		close(released)
+	} else {
+		e.released = released
+	}
+	e.mu.Unlock()
+
+	var errs []error
+	for _, c := range e.all() {
+		c.refuse()
+	}
+	if e.cfg.Dispatcher != nil {
+		if err := e.cfg.Dispatcher.Stop(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	select {
+	case <-released:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("leases were not released: %w", context.Cause(ctx)))
+	}
+	closing, cancel := e.op(context.WithoutCancel(ctx))
+	defer cancel()
+	_ = e.store.Leave(closing, e.host.Instance) // else it is found out by its silence
+	e.shut()
+	if err := e.store.Close(closing); err != nil {
+		errs = append(errs, fmt.Errorf("close the connection: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// shut ends all that goes on.
+func (e *engine) shut() {
+	e.end()
+	e.timers.close()
+	e.loops.Wait()
+	e.queue.close()
+	e.renewer.close()
+}
+
+// held counts the leases that are held.
+func (e *engine) held(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.holds += n; e.holds == 0 && e.released != nil {
+		close(e.released)
+		e.released = nil
+	}
+}
+
+func (e *engine) isStopping() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}

@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A hold is a lease that this instance holds, for the run of a tick. It is
+// renewed every third of the lease until the run ends; where that does not
+// succeed in time the run is cancelled with ErrLeaseLost (CLU-10).
+type hold struct {
+	c      *candidate
+	tick   core.Tick
+	ctx    context.Context // of the delivery
+	cancel context.CancelCauseFunc
+
+	// Guarded by c.mu.
+	lease  Lease
+	rev    uint64
+	over   bool // the run has ended: release
+	result core.Result
+	stop   func()    // the next renewal
+	passed time.Time // the latest slot that fell due meanwhile
+
+	mu      sync.Mutex
+	renewed time.Time // when the last renewal that succeeded was sent
+}
+
+func newHold(c *candidate, lease Lease, rev uint64, tick core.Tick, sent time.Time) *hold {
+	h := &hold{c: c, tick: tick, lease: lease, rev: rev, renewed: sent}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	h.ctx, h.cancel = leaseContext{ctx, h}, cancel
+	return h
+}
+
+// leaseContext is a context that ends when its lease may be another's, and finds
+// that out when it is asked, too: after the process was frozen, its timer may
+// not have been yet.
+type leaseContext struct {
+	context.Context
+	hold *hold
+}
+
+func (l leaseContext) Err() error {
+	if l.hold.expired() {
+		l.hold.lose()
+	}
+	return l.Context.Err()
+}
+
+// age is how long ago the lease was renewed, by the clock that saw more of it:
+// the monotonic one stands still while a machine is suspended.
+func (h *hold) age() time.Duration {
+	h.mu.Lock()
+	renewed := h.renewed
+	h.mu.Unlock()
+	now := time.Now()
+	return max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0)))
+}
+
+// expired tells whether the run must end, lapsed whether the lease has.
+func (h *hold) expired() bool { return h.age() >= h.c.e.cfg.Lease-h.c.e.margin() }
+func (h *hold) lapsed() bool  { return h.age() >= h.c.e.cfg.Lease }
+
+// lose cancels the run.
+func (h *hold) lose() { h.cancel(core.ErrLeaseLost) }
+
+// keep renews the lease from now on.
+func (h *hold) keep() {
+	h.c.mu.Lock()
+	defer h.c.mu.Unlock()
+	h.renewAfter(h.c.e.cfg.Lease / 3)
+}
+
+// renewAfter sets the timer for the next renewal. c.mu is held.
+func (h *hold) renewAfter(d time.Duration) {
+	if !h.over {
+		e := h.c.e
+		h.stop = e.timers.after(d, func() { e.renewer.add(h.renew) })
+	}
+}
+
+// renew writes the lease again, and sets the timer for the next time.
+func (h *hold) renew() {
+	c := h.c
+	c.mu.Lock()
+	lease, rev, over := h.lease, h.rev, h.over
+	c.mu.Unlock()
+	if over {
+		return
+	}
+	if h.expired() {
+		h.lose()
+		return
+	}
+	sent := time.Now()
+	ctx, cancel := c.e.op(c.e.life)
+	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})
+	cancel()
+	c.e.contacted(err)
+	next := c.e.cfg.Lease / 3
+	switch {
+	case err == nil:
+		h.mu.Lock()
+		h.renewed = sent
+		h.mu.Unlock()
+		c.mu.Lock()
+		h.rev = state.Lease.Rev
+		c.mu.Unlock()
+		c.take(state)
+	case errors.Is(err, ErrConflict) && h.adopt(state):
+		next = 0
+	case errors.Is(err, ErrConflict):
+		c.take(state)
+		h.lose()
+		return
+	default:
+		next = c.e.cfg.Lease / 20
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.renewAfter(next)
+}
+
+// adopt makes the state that a write met the one that the next is to meet, where
+// the lease is still this one: an earlier write's answer was lost, or the broker
+// has lost the record, or has got back an older one.
+func (h *hold) adopt(s State) bool {
+	var now Lease
+	if decode("lease", s.Worker, s.Lease, &now) != nil {
+		return false
+	}
+	c := h.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine := now.Owner == h.lease.Owner && now.Fence == h.lease.Fence && now.Running
+	if !mine && now.Fence >= h.lease.Fence {
+		return false
+	}
+	h.rev = s.Lease.Rev
+	return true
+}
+
+// end is told how the delivery ended, and has the lease released.
+func (h *hold) end(r core.Result) {
+	c := h.c
+	c.mu.Lock()
+	if h.over {
+		c.mu.Unlock()
+		return
+	}
+	h.over, h.result = true, r
+	if h.stop != nil {
+		h.stop()
+	}
+	c.mu.Unlock()
+	h.cancel(context.Canceled)
+	switch r.Outcome {
+	case core.Succeeded, core.Failed, core.Cancelled:
+		if !c.job.LongRunning() {
+			c.job.DelayFrom(endOf(r))
+		}
+	}
+	c.e.submit(c)
+}
+
+// endOf is when a run ended, as every instance is to know it.
+func endOf(r core.Result) time.Time {
+	return r.Started.Add(r.Duration).UTC().Round(0)
+}
+
+func (h *hold) isOver() bool {
+	h.c.mu.Lock()
+	defer h.c.mu.Unlock()
+	return h.over
+}
+
+// record is the lease record after the run.
+func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
+	c := h.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lease, rev, result = h.lease, h.rev, h.result
+	long := c.job.LongRunning()
+	lease.Running = false
+	if h.passed.After(lease.Slot) {
+		lease.Slot = h.passed
+	}
+	switch result.Outcome {
+	case core.Succeeded, core.Failed:
+		lease.Crashes, lease.Cut = 0, false
+		lease.Last = runOf(h.tick, result, c.e.host.Instance)
+		lease.Base = endOf(result)
+		if long {
+			lease.Done = c.e.pulse.brokerNow().UTC()
+			if lease.Done.Before(c.joined) { // the reckoning was mended since
+				lease.Done = c.joined.UTC()
+			}
+		}
+	case core.Cancelled:
+		lease.Base = endOf(result)
+		if c.atMostOnce() {
+			lease.Last = runOf(h.tick, result, c.e.host.Instance)
+		} else if !long {
+			lease.Again, lease.Cut = true, true
+		}
+	case core.Refused:
+		lease.Again = !long
+	case core.Skipped:
+		lease.Reason = result.Reason.String()
+		lease.Base = c.e.host.Now().UTC().Round(0)
+	}
+	return lease, rev, result
+}
+
+func (c *candidate) atMostOnce() bool { return c.job.Worker().AtMostOnce }

@@ -1,0 +1,195 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// pulse is what the instance knows of the broker: its time, whether it can be
+// reached, and when its data began.
+type pulse struct {
+	mu      sync.Mutex
+	now     time.Time // the broker's, when it was
+	at      time.Time // here
+	born    time.Time
+	contact time.Time // here, when an operation last succeeded
+	down    error     // why it cannot be reached; nil where it can
+	skewed  bool      // this instance's clock is too far from the broker's
+}
+
+func (p *pulse) start(now time.Time) { p.contact = now }
+
+// brokerNow is the broker's time, as reckoned from its last beat.
+func (p *pulse) brokerNow() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now.Add(time.Since(p.at))
+}
+
+// mayClaim tells whether the instance may claim: not where its clock is too far
+// from the broker's (CLU-8), and not while the data are new (CLU-13).
+func (e *engine) mayClaim() bool {
+	p := &e.pulse
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.skewed && p.now.Add(time.Since(p.at)).Sub(p.born) >= e.quiet()
+}
+
+// beat tells the broker that this instance is alive, and learns its time.
+func (e *engine) beat(ctx context.Context) error {
+	ctx, cancel := e.op(ctx)
+	defer cancel()
+	roster := e.roster()
+	sent := time.Now()
+	got, err := e.store.Beat(ctx, e.host.Instance, roster)
+	if err != nil {
+		e.rosterUnsent(roster)
+		e.contacted(err)
+		return fmt.Errorf("tell the broker of instance %s: %w", e.host.Instance, err)
+	}
+	now := time.Now()
+	p := &e.pulse
+	p.mu.Lock()
+	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
+	p.now, p.at, p.born = got.Now, now, got.Born
+	p.mu.Unlock()
+	e.contacted(nil)
+	e.checkSkew(got.Now, now.Sub(sent))
+	if reborn {
+		e.host.Logger.Warn("ledger: the broker has lost the records; writing back what is known here", "born", got.Born)
+		e.restore()
+	}
+	return nil
+}
+
+// checkSkew compares this instance's clock with the broker's.
+func (e *engine) checkSkew(broker time.Time, trip time.Duration) {
+	skew := e.host.Now().Sub(broker)
+	apart := skew.Abs() > MaxSkew+trip
+	p := &e.pulse
+	p.mu.Lock()
+	changed := p.skewed != apart
+	p.skewed = apart
+	p.mu.Unlock()
+	switch {
+	case changed && apart:
+		e.host.Broker(fmt.Errorf("%s: this instance's clock is %s from the broker's, and claims nothing while that is more than %s", e.cfg.Name, skew.Round(time.Millisecond), MaxSkew))
+	case changed:
+		e.host.Broker(nil)
+	}
+}
+
+// contacted keeps whether the broker can be reached, and tells of a change. After
+// a while without it, what was seen of others' leases counts from now: they
+// could not renew either.
+func (e *engine) contacted(err error) {
+	p := &e.pulse
+	if err != nil && (errors.Is(err, ErrConflict) || e.life.Err() != nil) {
+		return
+	}
+	p.mu.Lock()
+	was, gap := p.down, time.Duration(0)
+	if err == nil {
+		gap = time.Since(p.contact)
+		p.contact = time.Now()
+	}
+	p.down = err
+	skewed := p.skewed
+	p.mu.Unlock()
+	switch {
+	case err != nil && was == nil:
+		e.host.Broker(err)
+	case err == nil && was != nil && !skewed:
+		e.host.Broker(nil)
+	}
+	if err == nil && gap > e.cfg.Lease/2 {
+		now := time.Now()
+		for _, c := range e.all() {
+			c.seenAnew(now)
+		}
+	}
+	if err == nil && was != nil {
+		for _, c := range e.all() {
+			e.submit(c)
+		}
+	}
+}
+
+// firstBeat is the first, until it succeeds or its context ends.
+func (e *engine) firstBeat(ctx context.Context) error {
+	for {
+		err := e.beat(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(e.beatEvery()):
+		}
+	}
+}
+
+// awaitQuiet waits while the data are new.
+func (e *engine) awaitQuiet(ctx context.Context) error {
+	p := &e.pulse
+	wait := p.born.Add(e.quiet()).Sub(p.brokerNow())
+	if wait <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait until the new ledger is %s old: %w", e.quiet(), context.Cause(ctx))
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// heartbeat beats until the engine's end.
+func (e *engine) heartbeat() {
+	ticker := time.NewTicker(e.beatEvery())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-e.life.Done():
+			return
+		case <-ticker.C:
+			_ = e.beat(e.life) // tried again at the next
+		}
+	}
+}
+
+// roster returns the list of workers if it is to be sent, or nil.
+func (e *engine) roster() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.changed && !e.pulse.unborn() {
+		return nil
+	}
+	e.changed = false
+	r := Roster{Started: e.host.Now().UTC(), Engine: e.cfg.Name, Count: len(e.candidates)}
+	if len(e.candidates) <= MaxRoster {
+		for name := range e.candidates {
+			r.Workers = append(r.Workers, name)
+		}
+	}
+	return encode(r)
+}
+
+func (e *engine) rosterUnsent(roster []byte) {
+	if roster == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.changed = true
+}
+
+func (p *pulse) unborn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.born.IsZero()
+}

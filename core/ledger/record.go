@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A Lease is the record of who runs a worker, and of what was run. It is JSON
+// in the store, for operators to read.
+type Lease struct {
+	// Slot is the latest slot that was run, is being run, or was skipped. No
+	// slot up to it will run, but one that is run again.
+	Slot time.Time `json:"slot,omitzero"`
+	// Running: Owner runs Tick, or has died in it.
+	Running bool   `json:"running,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+	// Fence is the latest claim's fencing token (CLU-9).
+	Fence uint64 `json:"fence,omitempty"`
+	// Tick is the slot that is run or was run last, Manual the unique part of
+	// its id where it is a manual tick.
+	Tick   time.Time `json:"tick,omitzero"`
+	Manual string    `json:"manual,omitempty"`
+	// Crashes is how many instances have died in the run of Tick.
+	Crashes int `json:"crashes,omitempty"`
+	// Again: Tick was handed back, and is to be run again. Cut: it had begun.
+	Again bool `json:"again,omitempty"`
+	Cut   bool `json:"cut,omitempty"`
+	// Trigger is the last trigger that was taken.
+	Trigger string `json:"trigger,omitempty"`
+	// Base is when a Delay counts from.
+	Base time.Time `json:"base,omitzero"`
+	// Done is when a long-running worker ended for good.
+	Done time.Time `json:"done,omitzero"`
+	// Reason is why Slot was skipped, if it was.
+	Reason string `json:"reason,omitempty"`
+	// Last is the last run that ended.
+	Last *Run `json:"last,omitempty"`
+}
+
+// A Run is a run that ended, as other instances read it.
+type Run struct {
+	Slot     time.Time     `json:"slot,omitzero"`
+	Manual   string        `json:"manual,omitempty"`
+	Fence    uint64        `json:"fence,omitempty"`
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration"` // in nanoseconds
+	Attempts int           `json:"attempts"`
+	Outcome  string        `json:"outcome"`
+	Err      string        `json:"error,omitempty"`
+	Instance string        `json:"instance"`
+}
+
+// A Control is the record of what was asked for: a pause, a trigger.
+type Control struct {
+	Paused  bool      `json:"paused,omitempty"`
+	Trigger string    `json:"trigger,omitempty"` // the last one asked for
+	By      string    `json:"by,omitempty"`      // the instance that wrote last
+	At      time.Time `json:"at,omitzero"`
+}
+
+// A Roster is what the registry says of an instance.
+type Roster struct {
+	Started time.Time `json:"started"`
+	Engine  string    `json:"engine"`
+	Count   int       `json:"count"`
+	// Workers are the names; none where there are more than MaxRoster.
+	Workers []string `json:"workers,omitempty"`
+}
+
+// MaxRoster bounds the names that an instance lists in the registry.
+const MaxRoster = 5_000
+
+// maxError bounds an error's text in a record.
+const maxError = 1024
+
+func encode(record any) []byte {
+	data, err := json.Marshal(record)
+	if err != nil {
+		panic(fmt.Sprintf("ledger: encode %T: %v", record, err)) // a plain struct: cannot be
+	}
+	return data
+}
+
+func decode(what, worker string, e Entry, record any) error {
+	if e.Rev == 0 || len(e.Value) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(e.Value, record); err != nil {
+		return fmt.Errorf("ledger: read the %s record of %s: %w", what, worker, err)
+	}
+	return nil
+}
+
+// runOf is the record of a run that has ended.
+func runOf(tick core.Tick, r core.Result, instance string) *Run {
+	run := &Run{
+		Slot: tick.Slot, Manual: tick.Manual, Fence: tick.Fence,
+		Started: r.Started.UTC().Round(0), Duration: r.Duration, Attempts: r.Attempts,
+		Outcome: r.Outcome.String(), Instance: instance,
+	}
+	if r.Err != nil {
+		run.Err = r.Err.Error()
+		if len(run.Err) > maxError {
+			run.Err = run.Err[:maxError] + "…"
+		}
+	}
+	return run
+}
+
+// last is the run for the status of the worker on another instance.
+func (r *Run) last(worker string) core.LastRun {
+	last := core.LastRun{
+		Tick:  core.Tick{Worker: worker, Slot: r.Slot, Manual: r.Manual, Fence: r.Fence, Attempt: r.Attempts},
+		Start: r.Started, Duration: r.Duration, Outcome: r.outcome(), Instance: r.Instance,
+	}
+	if r.Err != "" {
+		last.Err = remoteError(r.Err)
+	}
+	return last
+}
+
+func (r *Run) outcome() core.Outcome {
+	for o := core.Succeeded; o <= core.Abandoned; o++ {
+		if o.String() == r.Outcome {
+			return o
+		}
+	}
+	return 0
+}
+
+// remoteError is the text of an error of another instance.
+type remoteError string
+
+func (e remoteError) Error() string { return string(e) }

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+)
+
+type writeFunc func(context.Context, Write) (State, error)
+
+// restore has every candidate write back what it knows, after the broker has
+// lost its data (CLU-13).
+func (e *engine) restore() {
+	e.mu.Lock()
+	e.changed = true // the registry is lost too
+	clear(e.told)
+	e.mu.Unlock()
+	for _, c := range e.all() {
+		c.mu.Lock()
+		if c.known && c.revs != [2]uint64{} {
+			c.lost = true
+			c.revs = [2]uint64{}
+		}
+		h := c.hold
+		if h != nil {
+			h.rev = 0
+		}
+		c.mu.Unlock()
+		if h != nil {
+			e.renewer.add(h.renew)
+		}
+		e.submit(c)
+	}
+}
+
+// writeBack writes what is known of a worker into a ledger that has lost it. What
+// another instance wrote back before counts if it knew more.
+func (c *candidate) writeBack() error {
+	c.mu.Lock()
+	lease, control := c.lease, c.control
+	c.mu.Unlock()
+	if control != (Control{}) {
+		if err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(State) bool { return false }); err != nil {
+			return err
+		}
+	}
+	knowsLess := func(s State) bool {
+		var theirs Lease
+		return decode("lease", c.name, s.Lease, &theirs) == nil && theirs.Fence < lease.Fence
+	}
+	if err := c.writeBackOne(c.e.store.WriteLease, encode(lease), knowsLess); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.lost, c.known = false, false // to be read
+	c.mu.Unlock()
+	return nil
+}
+
+func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State) bool) error {
+	for rev := uint64(0); ; {
+		ctx, cancel := c.e.op(c.e.life)
+		state, err := write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
+		cancel()
+		c.e.contacted(err)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, ErrConflict):
+			return err
+		case !over(state):
+			return nil
+		}
+		rev = state.Lease.Rev
+	}
+}
