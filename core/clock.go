@@ -320,6 +320,12 @@ func nanos(t time.Time) int64 {
 	}
 }
 
+// exactNanos returns a time in Unix nanoseconds, if it is so near.
+func exactNanos(t time.Time) (int64, bool) {
+	ns := nanos(t)
+	return ns, ns >= -exact && ns <= exact
+}
+
 // later returns t + d, or never where that overflows; d is not negative.
 func later(t, d int64) int64 {
 	if t > never-d {

@@ -10,31 +10,33 @@ import (
 // A Job is a worker as its engine sees it: what to deliver, and where to. The
 // manager makes it; the engine calls Go or Run for each tick, and Skip for each
 // slot that it passes over. Its methods may be called from any goroutine.
+//
+// There may be a million of them, none of which is in a cache when its slot
+// comes. So a job is one object of four cache lines (layout_test.go), and what
+// few jobs need is apart: rare, long.
 type Job struct {
-	m      *manager
 	worker Worker // worker.Schedule is guarded by mu
 	seq    uint64 // the order of Add
-	jitter int64
+	m      *manager
+
 	alarm  alarm // the Clock's
+	jitter int64
+
+	mu       sync.Mutex
+	phase    phase
+	paused   bool
+	finished bool // the schedule is over, or the long-running worker is done
+	pending  bool // a trigger waits for the run in progress to end
 
 	// Guarded by m.mu.
 	reserved bool // being added to the running manager, or being removed
 	hooked   bool // OnStart was run, and OnStop is due
 
-	mu       sync.Mutex
-	phase    phase
-	paused   bool
-	finished bool  // the schedule is over, or the long-running worker is done
-	pending  bool  // a trigger waits for the run in progress to end
-	cur      *run  // in progress, or waiting for its turn
-	base     int64 // when the worker started or was rescheduled, or a Delay's last run ended
-	runs     uint64
-	failures uint64
-	cancels  uint64
-	skips    Skips
-	last     *LastRun
-	broken   error
-	long     *longRunning
+	// Guarded by mu again.
+	cur  *run  // in progress, or waiting for its turn
+	base int64 // when the worker started or was rescheduled, or a Delay's last run ended
+	long *longRunning
+	history
 }
 
 // phase is where a job is in its life.
@@ -157,7 +159,7 @@ func (j *Job) skip(tick Tick, reason SkipReason, n int) {
 // skipLocked counts, and tells whether a Delay's next slot counts from now,
 // because no run will end from which it could. j.mu is held.
 func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
-	j.skips.add(reason, n)
+	j.more().skips.add(reason, n)
 	if !isDelay(j.worker.Schedule) || j.cur != nil || j.phase != live {
 		return false
 	}
@@ -237,7 +239,8 @@ func (j *Job) Over() {
 // means reports it here.
 func (j *Job) Broke(err error) {
 	j.mu.Lock()
-	j.finished, j.broken = true, err
+	j.finished = true
+	j.setBroken(err)
 	j.mu.Unlock()
 	j.m.opts.Logger.Error("tickwork: worker stopped: its schedule misbehaved", "worker", j.worker.Name, "error", err)
 	j.m.observe(Event{Kind: EventBroken, Tick: Tick{Worker: j.worker.Name}, Err: err})

@@ -38,7 +38,8 @@ func (j *Job) restartLong() {
 	j.mu.Lock()
 	if j.cur == nil {
 		j.stopRetry()
-		j.finished, j.broken, j.long.failures = false, nil, 0
+		j.finished, j.long.failures = false, 0
+		j.setBroken(nil)
 	}
 	j.mu.Unlock()
 	j.startLong()
@@ -83,7 +84,8 @@ func (j *Job) longFailed(r *run, err error, wait time.Duration) {
 	}
 	l.failures++
 	if r.final || w.Retry.MaxAttempts > 0 && l.failures >= w.Retry.MaxAttempts {
-		j.finished, j.broken = true, err
+		j.finished = true
+		j.setBroken(err)
 		return
 	}
 	l.retry = time.AfterFunc(max(wait, 0), j.startLong)

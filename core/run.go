@@ -152,20 +152,20 @@ func (r *run) record(result Result, now time.Time) bool {
 	j.runs++
 	switch result.Outcome {
 	case Failed:
-		j.failures++
+		j.more().failures++
 	case Cancelled:
-		j.cancels++
+		j.more().cancels++
 	}
-	if j.last == nil {
-		j.last = new(LastRun)
-	}
-	*j.last = LastRun{
-		Tick:     r.tickOf(r.attempts),
-		Start:    r.started,
-		Duration: r.duration,
-		Outcome:  result.Outcome,
-		Err:      result.Err,
-		Instance: j.m.opts.Instance,
+	if slot, plain := j.plainSlot(&r.tick); !plain || result.Outcome != Succeeded || r.attempts > 1 ||
+		!j.setPlain(slot, r.started, r.duration) {
+		j.more().last = &LastRun{
+			Tick:     r.tickOf(r.attempts),
+			Start:    r.started,
+			Duration: r.duration,
+			Outcome:  result.Outcome,
+			Err:      result.Err,
+			Instance: j.m.opts.Instance,
+		}
 	}
 	if isDelay(j.worker.Schedule) {
 		j.base = now.UnixNano()
