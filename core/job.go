@@ -196,7 +196,7 @@ func (j *Job) Run(ctx context.Context, tick Tick) Result {
 // worker run in the order of the calls.
 func (j *Job) Go(ctx context.Context, tick Tick, done func(Result)) {
 	tick.Attempt = 1
-	r := &run{job: j, tick: tick, parent: ctx, done: done}
+	r := newRun(j, tick, ctx, done)
 	j.mu.Lock()
 	result, rearm := j.claim(r)
 	j.mu.Unlock()
@@ -217,7 +217,7 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	switch {
 	case j.phase != live || j.m.isStopping():
 		return Result{Outcome: Refused}, false
-	case j.paused && r.tick.Manual == "":
+	case j.paused && !r.manual():
 		return Result{Outcome: Skipped, Reason: ReasonPaused}, j.skipLocked(ReasonPaused, 1)
 	case j.cur != nil:
 		return Result{Outcome: Skipped, Reason: ReasonOverlap}, j.skipLocked(ReasonOverlap, 1)

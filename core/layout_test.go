@@ -11,4 +11,5 @@ import (
 // allocator: a field more makes all of them larger.
 func TestLayout(t *testing.T) {
 	assert.LessOrEqual(t, int(unsafe.Sizeof(Job{})), 256, "Job: of each worker")
+	assert.LessOrEqual(t, int(unsafe.Sizeof(run{})), 64, "run: of each run")
 }

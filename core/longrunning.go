@@ -19,7 +19,7 @@ const stayedUp = time.Minute
 
 // startLong runs a long-running worker, unless it runs already or may not.
 func (j *Job) startLong() {
-	r := &run{job: j, tick: ManualTick(j.worker.Name), parent: context.Background()}
+	r := newRun(j, ManualTick(j.worker.Name), context.Background(), nil)
 	j.mu.Lock()
 	if j.paused || j.finished || j.cur != nil {
 		j.mu.Unlock()
