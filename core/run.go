@@ -29,6 +29,7 @@ type run struct {
 	// Guarded by job.mu.
 	begun     bool // start has let it pass
 	abandoned bool // Stop or Remove gave it up
+	awaited   bool // extra has over or last
 	isOver    bool
 
 	place place // under MaxConcurrent; guarded by the limit's mutex
@@ -256,6 +257,11 @@ func (r *run) release(result Result) {
 	triggered := j.pending && j.phase == live
 	j.pending = false
 	rearm := isDelay(j.worker.Schedule) && j.phase == live && result.Outcome != Refused
+	if r.done == nil && j.long == nil && !triggered && !rearm && !r.awaited {
+		r.isOver = true // nobody is to be told, and nothing follows
+		j.mu.Unlock()
+		return
+	}
 	j.mu.Unlock()
 
 	if r.done != nil && !abandoned {
@@ -276,19 +282,28 @@ func (r *run) release(result Result) {
 // finish does what is left to do after the run, and lets go those who wait.
 func (r *run) finish() {
 	r.job.mu.Lock()
-	defer r.job.mu.Unlock()
-	x := r.peek()
-	for ; x != nil && len(x.last) > 0; x = r.peek() {
-		f := x.last[0]
-		x.last = x.last[1:]
-		r.job.mu.Unlock()
-		f()
-		r.job.mu.Lock()
+	if r.awaited {
+		x := r.more()
+		for len(x.last) > 0 {
+			f := x.last[0]
+			x.last = x.last[1:]
+			r.job.mu.Unlock()
+			f()
+			r.job.mu.Lock()
+		}
+		if x.over != nil {
+			close(x.over)
+		}
 	}
 	r.isOver = true
-	if x != nil && x.over != nil {
-		close(x.over)
-	}
+	r.job.mu.Unlock()
+}
+
+// await returns the run's extra for who adds to what is done when it is over.
+// job.mu is held.
+func (r *run) await() *extra {
+	r.awaited = true
+	return r.more()
 }
 
 // atEnd has f called when the run is over, before those are let go who wait for
@@ -296,7 +311,7 @@ func (r *run) finish() {
 func (r *run) atEnd(f func()) {
 	r.job.mu.Lock()
 	if !r.isOver {
-		x := r.more()
+		x := r.await()
 		x.last = append(x.last, f)
 		r.job.mu.Unlock()
 		return
@@ -316,7 +331,7 @@ func (r *run) abandon(f func()) bool {
 	}
 	again := r.abandoned
 	r.abandoned = true
-	x := r.more()
+	x := r.await()
 	x.last = append(x.last, f)
 	r.job.mu.Unlock()
 	if r.done != nil && !again {
@@ -329,7 +344,7 @@ func (r *run) abandon(f func()) bool {
 func (r *run) waitable() <-chan struct{} {
 	r.job.mu.Lock()
 	defer r.job.mu.Unlock()
-	x := r.more()
+	x := r.await()
 	if x.over == nil {
 		x.over = make(chan struct{})
 		if r.isOver {
