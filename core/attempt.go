@@ -39,7 +39,7 @@ func (r *run) attempt(ctx context.Context) error {
 func (r *run) once(ctx context.Context, n int) error {
 	w := &r.job.worker
 	if n > 1 {
-		ctx = attemptContext{ctx, r.tickOf(n)}
+		ctx = &attemptContext{ctx, r.tickOf(n)}
 	}
 	if w.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -9,11 +9,11 @@ import (
 // TickFrom returns the tick of the run whose context ctx is, or is derived
 // from, with the number of the attempt (OBS-3); false outside of a run.
 func TickFrom(ctx context.Context) (Tick, bool) {
-	t, ok := ctx.Value(tickKey{}).(*Tick)
+	t, ok := ctx.Value(tickKey{}).(ticking)
 	if !ok {
 		return Tick{}, false
 	}
-	return *t, true
+	return t.current(), true
 }
 
 // Logger returns the manager's logger with the run's worker, tick and attempt
@@ -47,7 +47,7 @@ func Stopping(ctx context.Context) <-chan struct{} {
 // The logger is the manager's, to which Logger adds the tick; stopping is
 // closed when the manager's Stop is called.
 func WithRun(parent context.Context, tick Tick, logger *slog.Logger, stopping <-chan struct{}) context.Context {
-	return foreignRun{parent, tick, logger, stopping}
+	return &foreignRun{parent, tick, logger, stopping}
 }
 
 type foreignRun struct {
@@ -57,10 +57,12 @@ type foreignRun struct {
 	stopping <-chan struct{}
 }
 
-func (f foreignRun) Value(key any) any {
+func (f *foreignRun) current() Tick { return f.tick }
+
+func (f *foreignRun) Value(key any) any {
 	switch key.(type) {
 	case tickKey:
-		return &f.tick
+		return f
 	case loggerKey:
 		return f.logger
 	case stoppingKey:
@@ -69,8 +71,11 @@ func (f foreignRun) Value(key any) any {
 	return f.Context.Value(key)
 }
 
+// ticking is a context that knows its tick.
+type ticking interface{ current() Tick }
+
 type (
-	tickKey     struct{} // *Tick
+	tickKey     struct{} // ticking
 	loggerKey   struct{} // *slog.Logger
 	stoppingKey struct{} // <-chan struct{}
 	runKey      struct{} // *run
@@ -100,9 +105,7 @@ func (r *run) Err() error                  { return r.context().Err() }
 
 func (r *run) Value(key any) any {
 	switch key.(type) {
-	case tickKey:
-		return &r.tick
-	case runKey:
+	case tickKey, runKey:
 		return r
 	}
 	if v, ok := r.job.value(key); ok {
@@ -111,23 +114,29 @@ func (r *run) Value(key any) any {
 	return r.context().Value(key)
 }
 
+func (r *run) current() Tick { return r.tick() }
+
 // String keeps fmt from printing a run's insides while they change.
-func (r *run) String() string { return "tickwork run " + r.tick.ID() }
+func (r *run) String() string { return "tickwork run " + r.tick().ID() }
 
 func (r *run) context() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.inner == nil {
-		parent := r.parent
+	x := r.moreLocked()
+	if x.inner == nil {
+		parent := x.parent
 		if parent == nil {
 			parent = context.Background()
 		}
-		r.inner, r.cancel = context.WithCancelCause(parent)
-		if r.cause != nil {
-			r.cancel(r.cause)
+		x.inner, x.cancel = context.WithCancelCause(parent)
+		switch {
+		case x.cause != nil:
+			x.cancel(x.cause)
+		case r.closed:
+			x.cancel(context.Canceled)
 		}
 	}
-	return r.inner
+	return x.inner
 }
 
 // stop cancels the run's context with a cause, and a wait between attempts.
@@ -135,24 +144,28 @@ func (r *run) stop(cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.interruptLocked()
-	if r.cause == nil {
-		r.cause = cause
+	if r.closed {
+		return
 	}
-	if r.cancel != nil {
-		r.cancel(cause)
+	x := r.moreLocked()
+	if x.cause == nil {
+		x.cause = cause
+	}
+	if x.cancel != nil {
+		x.cancel(cause)
 	}
 }
 
-// close releases the context after the run.
-func (r *run) close() {
+// close releases the context after the run, and tells whether it was cancelled.
+func (r *run) close() (cancelled bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cause == nil {
-		r.cause = context.Canceled
+	cancelled = r.cancelledLocked() != nil
+	r.closed = true
+	if x := r.extra; x != nil && x.cancel != nil {
+		x.cancel(context.Canceled)
 	}
-	if r.cancel != nil {
-		r.cancel(context.Canceled)
-	}
+	return cancelled
 }
 
 // noMore ends a wait between two attempts, and keeps further ones from being
@@ -166,8 +179,8 @@ func (r *run) noMore() {
 func (r *run) interruptLocked() {
 	if !r.interrupt {
 		r.interrupt = true
-		if r.wake != nil {
-			close(r.wake)
+		if x := r.extra; x != nil && x.wake != nil {
+			close(x.wake)
 		}
 	}
 }
@@ -176,13 +189,18 @@ func (r *run) interruptLocked() {
 func (r *run) cancelled() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.cause != nil:
-		return r.cause
-	case r.parent != nil && r.parent.Err() != nil: // asked first: a lease may find out only now that it is lost
-		return context.Cause(r.parent)
-	case r.inner != nil && r.inner.Err() != nil:
-		return context.Cause(r.inner)
+	return r.cancelledLocked()
+}
+
+func (r *run) cancelledLocked() error {
+	switch x := r.extra; {
+	case x == nil:
+	case x.cause != nil:
+		return x.cause
+	case x.parent != nil && x.parent.Err() != nil: // asked first: a lease may find out only now that it is lost
+		return context.Cause(x.parent)
+	case x.inner != nil && x.inner.Err() != nil:
+		return context.Cause(x.inner)
 	}
 	return nil
 }
@@ -195,7 +213,7 @@ func (r *run) sleep(d time.Duration) bool {
 		return false
 	}
 	wake := make(chan struct{})
-	r.wake = wake
+	r.moreLocked().wake = wake
 	r.mu.Unlock()
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
@@ -203,7 +221,7 @@ func (r *run) sleep(d time.Duration) bool {
 	case <-timer.C:
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.wake = nil
+		r.extra.wake = nil
 		return !r.interrupt
 	case <-wake:
 		return false
@@ -218,9 +236,11 @@ type attemptContext struct {
 	tick Tick
 }
 
-func (a attemptContext) Value(key any) any {
+func (a *attemptContext) current() Tick { return a.tick }
+
+func (a *attemptContext) Value(key any) any {
 	if _, ok := key.(tickKey); ok {
-		return &a.tick
+		return a
 	}
 	return a.Context.Value(key)
 }

@@ -35,10 +35,10 @@ func (j *Job) trigger() {
 		j.restartLong()
 		return
 	}
-	r := &run{job: j, tick: ManualTick(j.worker.Name), parent: context.Background()}
+	r := newRun(j, ManualTick(j.worker.Name), context.Background(), nil)
 	j.mu.Lock()
 	if c := j.cur; c != nil {
-		waiting := c.tick.Manual != "" && !c.begun
+		waiting := c.manual() && !c.begun
 		j.pending = j.pending || !waiting
 		j.mu.Unlock()
 		return

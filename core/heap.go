@@ -42,6 +42,9 @@ func (h *alarmHeap) pop() {
 	}
 }
 
+// replace puts e in the place of the first entry; the heap must not be empty.
+func (h alarmHeap) replace(e entry) { h.down(0, e) }
+
 // down puts e where it belongs in the subtree of i, whose root is free.
 func (h alarmHeap) down(i int, e entry) {
 	for {

@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHeap compares the heap with a sorted list, over random pushes, pops, stale
-// entries and compactions.
+// TestHeap compares the heap with a sorted list, over random pushes, pops,
+// replacements, stale entries and compactions.
 func TestHeap(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		var h alarmHeap
 		var want []int64
 		for range 500 {
-			switch r.IntN(8) {
+			switch r.IntN(9) {
 			case 0:
 				if len(h) > 0 {
 					require.Equal(t, want[0], h[0].when)
@@ -34,6 +34,15 @@ func TestHeap(t *testing.T) {
 					}
 					want = slices.DeleteFunc(want, func(w int64) bool { return stale[w] })
 					h.compact()
+				}
+			case 2:
+				if len(h) > 0 {
+					require.Equal(t, want[0], h[0].when)
+					when := want[0] + r.Int64N(100)
+					h.replace(entry{when: when, job: &Job{}})
+					want = want[1:]
+					at, _ := slices.BinarySearch(want, when)
+					want = slices.Insert(want, at, when)
 				}
 			default:
 				when := r.Int64N(100)

@@ -10,31 +10,33 @@ import (
 // A Job is a worker as its engine sees it: what to deliver, and where to. The
 // manager makes it; the engine calls Go or Run for each tick, and Skip for each
 // slot that it passes over. Its methods may be called from any goroutine.
+//
+// There may be a million of them, none of which is in a cache when its slot
+// comes. So a job is one object of four cache lines (layout_test.go), and what
+// few jobs need is apart: rare, long.
 type Job struct {
-	m      *manager
 	worker Worker // worker.Schedule is guarded by mu
 	seq    uint64 // the order of Add
-	jitter int64
+	m      *manager
+
 	alarm  alarm // the Clock's
+	jitter int64
+
+	mu       sync.Mutex
+	phase    phase
+	paused   bool
+	finished bool // the schedule is over, or the long-running worker is done
+	pending  bool // a trigger waits for the run in progress to end
 
 	// Guarded by m.mu.
 	reserved bool // being added to the running manager, or being removed
 	hooked   bool // OnStart was run, and OnStop is due
 
-	mu       sync.Mutex
-	phase    phase
-	paused   bool
-	finished bool  // the schedule is over, or the long-running worker is done
-	pending  bool  // a trigger waits for the run in progress to end
-	cur      *run  // in progress, or waiting for its turn
-	base     int64 // when the worker started or was rescheduled, or a Delay's last run ended
-	runs     uint64
-	failures uint64
-	cancels  uint64
-	skips    Skips
-	last     *LastRun
-	broken   error
-	long     *longRunning
+	// Guarded by mu again.
+	cur  *run  // in progress, or waiting for its turn
+	base int64 // when the worker started or was rescheduled, or a Delay's last run ended
+	long *longRunning
+	history
 }
 
 // phase is where a job is in its life.
@@ -161,7 +163,7 @@ func (j *Job) skip(tick Tick, reason SkipReason, n int) {
 // skipLocked counts, and tells whether a Delay's next slot counts from now,
 // because no run will end from which it could. j.mu is held.
 func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
-	j.skips.add(reason, n)
+	j.more().skips.add(reason, n)
 	if !isDelay(j.worker.Schedule) || j.cur != nil || j.phase != live {
 		return false
 	}
@@ -205,7 +207,7 @@ func (j *Job) Go(ctx context.Context, tick Tick, done func(Result)) {
 		j.lead(ctx, tick, done)
 		return
 	}
-	r := &run{job: j, tick: tick, parent: ctx, done: done}
+	r := newRun(j, tick, ctx, done)
 	j.mu.Lock()
 	result, rearm := j.claim(r)
 	j.mu.Unlock()
@@ -226,7 +228,7 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	switch {
 	case j.phase != live || j.m.isStopping():
 		return Result{Outcome: Refused}, false
-	case j.paused && r.tick.Manual == "":
+	case j.paused && !r.manual():
 		return Result{Outcome: Skipped, Reason: ReasonPaused}, j.skipLocked(ReasonPaused, 1)
 	case j.cur != nil:
 		return Result{Outcome: Skipped, Reason: ReasonOverlap}, j.skipLocked(ReasonOverlap, 1)
@@ -264,8 +266,8 @@ func (j *Job) SetPaused(paused bool) {
 func (j *Job) Ran(last LastRun) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.last == nil || last.Start.After(j.last.Start) {
-		j.last = &last
+	if known, ok := j.lastRun(last.Start); !ok || last.Start.After(known.Start) {
+		j.more().last = &last
 	}
 }
 
@@ -298,7 +300,8 @@ func (j *Job) Over() {
 // means reports it here.
 func (j *Job) Broke(err error) {
 	j.mu.Lock()
-	j.finished, j.broken = true, err
+	j.finished = true
+	j.setBroken(err)
 	j.mu.Unlock()
 	j.m.opts.Logger.Error("tickwork: worker stopped: its schedule misbehaved", "worker", j.worker.Name, "error", err)
 	j.m.observe(Event{Kind: EventBroken, Tick: Tick{Worker: j.worker.Name}, Err: err})

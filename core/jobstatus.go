@@ -11,21 +11,19 @@ func (j *Job) status(now time.Time) WorkerStatus {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := WorkerStatus{
-		Name:      j.worker.Name,
-		Schedule:  scheduleString(j.worker.Schedule),
-		Scope:     j.worker.Scope,
-		State:     j.state(),
-		Runs:      j.runs,
-		Failures:  j.failures,
-		Cancelled: j.cancels,
-		Skips:     j.skips,
-		Err:       j.broken,
+		Name:     j.worker.Name,
+		Schedule: scheduleString(j.worker.Schedule),
+		Scope:    j.worker.Scope,
+		State:    j.state(),
+		Runs:     j.runs,
+	}
+	if r := j.rare; r != nil {
+		s.Failures, s.Cancelled, s.Skips, s.Err = r.failures, r.cancels, r.skips, r.broken
 	}
 	if err == nil && !j.finished && !j.worker.Disabled {
 		s.Next = slot
 	}
-	if j.last != nil {
-		last := *j.last
+	if last, ok := j.lastRun(now); ok {
 		s.Last = &last
 	}
 	return s
@@ -42,7 +40,7 @@ func (j *Job) state() State {
 		return StateRunning
 	case j.paused:
 		return StatePaused
-	case j.broken != nil:
+	case j.rare != nil && j.rare.broken != nil:
 		return StateBroken
 	case j.finished:
 		return StateDone
@@ -79,8 +77,8 @@ func (j *Job) upcoming(now time.Time) (time.Time, error) {
 	if base := time.Unix(0, min(j.base, now.UnixNano())); base.After(after) {
 		after = base
 	}
-	if j.last != nil && j.last.Tick.Slot.After(after) && j.last.Tick.Slot.Sub(now) <= time.Duration(rewind) {
-		after = j.last.Tick.Slot // the clock was set back (PER-11)
+	if last, ok := j.lastRun(now); ok && last.Tick.Slot.After(after) && last.Tick.Slot.Sub(now) <= time.Duration(rewind) {
+		after = last.Tick.Slot // the clock was set back (PER-11)
 	}
 	j.mu.Unlock()
 	return j.Next(after)

@@ -16,13 +16,13 @@ func (m *manager) enabled(level slog.Level) bool {
 
 func (m *manager) logBegan(r *run) {
 	if m.enabled(slog.LevelDebug) {
-		m.opts.Logger.Debug("tickwork: run began", "worker", r.tick.Worker, "tick", r.tick.ID())
+		m.opts.Logger.Debug("tickwork: run began", "worker", r.job.worker.Name, "tick", r.tick().ID())
 	}
 }
 
 func (m *manager) logAttempt(r *run, attempt int, err error, wait time.Duration) {
 	if m.enabled(slog.LevelWarn) {
-		m.opts.Logger.Warn("tickwork: attempt failed, another follows", "worker", r.tick.Worker, "tick", r.tick.ID(),
+		m.opts.Logger.Warn("tickwork: attempt failed, another follows", "worker", r.job.worker.Name, "tick", r.tick().ID(),
 			"attempt", attempt, "error", err, "wait", wait)
 	}
 }
@@ -41,8 +41,8 @@ func (m *manager) logEnded(r *run, result Result) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("worker", r.tick.Worker),
-		slog.String("tick", r.tick.ID()),
+		slog.String("worker", r.job.worker.Name),
+		slog.String("tick", r.tick().ID()),
 		slog.Int("attempt", max(r.attempts, 1)),
 		slog.Duration("duration", r.duration),
 	}

@@ -45,7 +45,8 @@ func (j *Job) lead(ctx context.Context, tick Tick, done func(Result)) {
 		refusal = Result{Outcome: Skipped, Reason: ReasonOverlap}
 	default:
 		j.long.lead, j.long.failures = l, 0
-		j.finished, j.broken = false, nil
+		j.finished = false
+		j.setBroken(nil)
 		l.unwatch = context.AfterFunc(ctx, func() { j.leadLost(l) })
 	}
 	j.mu.Unlock()
@@ -105,7 +106,7 @@ func (j *Job) startLong() {
 		j.mu.Unlock()
 		return
 	}
-	r := &run{job: j, tick: l.tick, parent: l.ctx}
+	r := newRun(j, l.tick, l.ctx, nil)
 	l.tick.Manual = unique()
 	result, _ := j.claim(r)
 	j.mu.Unlock()
@@ -196,7 +197,8 @@ func (j *Job) longFailed(r *run, err error, wait time.Duration) (over bool) {
 	}
 	l.failures++
 	if r.final || w.Retry.MaxAttempts > 0 && l.failures >= w.Retry.MaxAttempts {
-		j.finished, j.broken = true, err
+		j.finished = true
+		j.setBroken(err)
 		return true
 	}
 	l.retry = time.AfterFunc(max(wait, 0), j.startLong)

@@ -66,12 +66,17 @@ func (m *manager) mayAwait(self, other *run) bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for r := other; r != nil; r = r.awaits {
+	for r := other; r != nil; {
 		if r == self {
 			return false
 		}
+		x := r.peek()
+		if x == nil {
+			break
+		}
+		r = x.awaits
 	}
-	self.awaits = other
+	self.more().awaits = other
 	return true
 }
 
@@ -82,7 +87,7 @@ func (m *manager) awaited(self *run) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	self.awaits = nil
+	self.more().awaits = nil
 }
 
 // awaitRemoved waits for the run of a worker that is removed (CTL-1).

@@ -41,7 +41,8 @@ func (m *manager) replaceSchedule(j *Job, s Schedule) (field string, err error) 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.worker.Schedule = s
-	j.finished, j.broken = false, nil
+	j.finished = false
+	j.setBroken(nil)
 	j.base = m.opts.Now().UnixNano()
 	return "", nil
 }

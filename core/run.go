@@ -10,45 +10,118 @@ import (
 // A run is one execution of a tick, from the claim to the outcome: start, the
 // middleware, the attempts, end. It is also the context that the worker's
 // function gets, see context.go.
+//
+// The function may keep its context for as long as it likes, so each run is an
+// object of its own, and a small one: what garbage there is decides how often a
+// million workers are marked. What most runs do without is apart.
 type run struct {
-	job    *Job
-	tick   Tick // with attempt 1
-	parent context.Context
-	done   func(Result)
+	job   *Job
+	done  func(Result)
+	slot  int64 // of a plain tick, see plainSlot; another is in extra
+	extra *extra
+	*progress
+
+	mu        sync.Mutex // guards extra, and what extra says
+	plain     bool
+	interrupt bool // no further attempt
+	closed    bool // it is over, and so is its context
 
 	// Guarded by job.mu.
 	begun     bool // start has let it pass
 	abandoned bool // Stop or Remove gave it up
+	awaited   bool // extra has over or last
 	isOver    bool
-	over      chan struct{} // closed at the end; made when somebody waits
-	last      []func()      // what is left to do when it is over
 
-	place  place // under MaxConcurrent; guarded by the limit's mutex
-	awaits *run  // whose end it waits for inside of Remove; guarded by m.mu
+	place place // under MaxConcurrent; guarded by the limit's mutex
+}
 
-	// Of the run's own goroutine.
+// progress is of the run's own goroutine, which uses it again for its next run.
+type progress struct {
 	started  time.Time
 	duration time.Duration
 	attempts int
 	ended    bool
 	final    bool // the error was marked Permanent
 	cutShort bool // Stop or Remove ended a wait between two attempts
-
-	runContext
 }
 
-// runContext is the part of a run that is made when it is needed.
-type runContext struct {
-	mu        sync.Mutex
-	inner     context.Context // nil until the context is asked for anything
-	cancel    context.CancelCauseFunc
-	cause     error         // why it was cancelled, before inner was there
-	wake      chan struct{} // closed by interrupt; made when a backoff waits
-	interrupt bool          // no further attempt
+// extra is the part of a run that is made when it is needed.
+type extra struct {
+	tick   Tick            // with attempt 1, unless it is plain; never changed
+	parent context.Context // nil for context.Background(); never changed
+
+	// Guarded by job.mu.
+	over chan struct{} // closed at the end; made when somebody waits
+	last []func()      // what is left to do when it is over
+
+	awaits *run // whose end it waits for inside of Remove; guarded by m.mu
+
+	// Guarded by the run's mutex.
+	inner  context.Context // nil until the context is asked for anything
+	cancel context.CancelCauseFunc
+	cause  error         // why it was cancelled, before inner was there
+	wake   chan struct{} // closed by interrupt; made when a backoff waits
 }
+
+func newRun(j *Job, tick Tick, parent context.Context, done func(Result)) *run {
+	r := &run{job: j, done: done}
+	slot, plain := j.plainSlot(&tick)
+	r.slot, r.plain = slot, plain
+	if background := parent == context.Background(); !plain || !background {
+		r.extra = &extra{}
+		if !plain {
+			r.extra.tick = tick
+		}
+		if !background {
+			r.extra.parent = parent
+		}
+	}
+	return r
+}
+
+// more returns the run's extra. It locks r.mu.
+func (r *run) more() *extra {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.moreLocked()
+}
+
+func (r *run) moreLocked() *extra {
+	if r.extra == nil {
+		r.extra = &extra{}
+	}
+	return r.extra
+}
+
+// peek returns the run's extra, or nil. It locks r.mu.
+func (r *run) peek() *extra {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.extra
+}
+
+// tick returns the run's tick, with attempt 1.
+func (r *run) tick() Tick {
+	if r.plain {
+		return r.job.Tick(time.Unix(0, r.slot))
+	}
+	return r.extra.tick
+}
+
+// tickOf returns the tick with the number of the attempt.
+func (r *run) tickOf(attempt int) Tick {
+	t := r.tick()
+	t.Attempt = max(attempt, 1)
+	return t
+}
+
+// manual tells whether no slot stands for the tick.
+func (r *run) manual() bool { return !r.plain && r.extra.tick.Manual != "" }
 
 // main is the run's goroutine.
-func (r *run) main() {
+func (r *run) main(p *progress) {
+	*p = progress{}
+	r.progress = p
 	defer r.exit()
 	if r.start() {
 		r.end(r.execute())
@@ -79,7 +152,7 @@ func (r *run) start() bool {
 	j.mu.Unlock()
 	j.m.logBegan(r)
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventBegan, Time: now, Tick: r.tick})
+		j.m.observe(Event{Kind: EventBegan, Time: now, Tick: r.tick()})
 	}
 	return true
 }
@@ -104,7 +177,7 @@ func (r *run) end(err error) {
 	result.Started, result.Duration, result.Attempts = r.started, r.duration, max(r.attempts, 1)
 	defer r.release(result) // also if an observer or a handler ends the goroutine
 	if !r.record(result, now) {
-		j.m.opts.Logger.Warn("tickwork: abandoned run returned", "worker", r.tick.Worker, "tick", r.tick.ID(), "outcome", result.String())
+		j.m.opts.Logger.Warn("tickwork: abandoned run returned", "worker", j.worker.Name, "tick", r.tick().ID(), "outcome", result.String())
 		return
 	}
 	j.m.logEnded(r, result)
@@ -113,7 +186,7 @@ func (r *run) end(err error) {
 	}
 	if result.Outcome == Failed && j.m.opts.OnError != nil {
 		j.m.safely("OnError", func() {
-			j.m.opts.OnError(attemptContext{context.WithoutCancel(r), r.tickOf(r.attempts)}, r.tickOf(r.attempts), result.Err)
+			j.m.opts.OnError(&attemptContext{context.WithoutCancel(r), r.tickOf(r.attempts)}, r.tickOf(r.attempts), result.Err)
 		})
 	}
 }
@@ -153,20 +226,20 @@ func (r *run) record(result Result, now time.Time) bool {
 	j.runs++
 	switch result.Outcome {
 	case Failed:
-		j.failures++
+		j.more().failures++
 	case Cancelled:
-		j.cancels++
+		j.more().cancels++
 	}
-	if j.last == nil {
-		j.last = new(LastRun)
-	}
-	*j.last = LastRun{
-		Tick:     r.tickOf(r.attempts),
-		Start:    r.started,
-		Duration: r.duration,
-		Outcome:  result.Outcome,
-		Err:      result.Err,
-		Instance: j.m.opts.Instance,
+	plain := r.plain && result.Outcome == Succeeded && r.attempts <= 1
+	if !plain || !j.setPlain(r.slot, r.started, r.duration) {
+		j.more().last = &LastRun{
+			Tick:     r.tickOf(r.attempts),
+			Start:    r.started,
+			Duration: r.duration,
+			Outcome:  result.Outcome,
+			Err:      result.Err,
+			Instance: j.m.opts.Instance,
+		}
 	}
 	if isDelay(j.worker.Schedule) {
 		j.base = now.UnixNano()
@@ -178,14 +251,18 @@ func (r *run) record(result Result, now time.Time) bool {
 func (r *run) release(result Result) {
 	j, m := r.job, r.job.m
 	m.limit.leave(r)
-	cancelled := r.cancelled() != nil
-	r.close()
+	cancelled := r.close()
 	j.mu.Lock()
 	j.cur = nil
 	abandoned := r.abandoned
 	triggered := j.pending && j.phase == live
 	j.pending = false
 	rearm := isDelay(j.worker.Schedule) && j.phase == live && result.Outcome != Refused
+	if r.done == nil && j.long == nil && !triggered && !rearm && !r.awaited {
+		r.isOver = true // nobody is to be told, and nothing follows
+		j.mu.Unlock()
+		return
+	}
 	j.mu.Unlock()
 
 	if r.done != nil && !abandoned {
@@ -206,18 +283,28 @@ func (r *run) release(result Result) {
 // finish does what is left to do after the run, and lets go those who wait.
 func (r *run) finish() {
 	r.job.mu.Lock()
-	for len(r.last) > 0 {
-		f := r.last[0]
-		r.last = r.last[1:]
-		r.job.mu.Unlock()
-		f()
-		r.job.mu.Lock()
+	if r.awaited {
+		x := r.more()
+		for len(x.last) > 0 {
+			f := x.last[0]
+			x.last = x.last[1:]
+			r.job.mu.Unlock()
+			f()
+			r.job.mu.Lock()
+		}
+		if x.over != nil {
+			close(x.over)
+		}
 	}
 	r.isOver = true
-	if r.over != nil {
-		close(r.over)
-	}
 	r.job.mu.Unlock()
+}
+
+// await returns the run's extra for who adds to what is done when it is over.
+// job.mu is held.
+func (r *run) await() *extra {
+	r.awaited = true
+	return r.more()
 }
 
 // atEnd has f called when the run is over, before those are let go who wait for
@@ -225,7 +312,8 @@ func (r *run) finish() {
 func (r *run) atEnd(f func()) {
 	r.job.mu.Lock()
 	if !r.isOver {
-		r.last = append(r.last, f)
+		x := r.await()
+		x.last = append(x.last, f)
 		r.job.mu.Unlock()
 		return
 	}
@@ -244,7 +332,8 @@ func (r *run) abandon(f func()) bool {
 	}
 	again := r.abandoned
 	r.abandoned = true
-	r.last = append(r.last, f)
+	x := r.await()
+	x.last = append(x.last, f)
 	r.job.mu.Unlock()
 	switch {
 	case again:
@@ -260,17 +349,12 @@ func (r *run) abandon(f func()) bool {
 func (r *run) waitable() <-chan struct{} {
 	r.job.mu.Lock()
 	defer r.job.mu.Unlock()
-	if r.over == nil {
-		r.over = make(chan struct{})
+	x := r.await()
+	if x.over == nil {
+		x.over = make(chan struct{})
 		if r.isOver {
-			close(r.over)
+			close(x.over)
 		}
 	}
-	return r.over
-}
-
-func (r *run) tickOf(attempt int) Tick {
-	t := r.tick
-	t.Attempt = max(attempt, 1)
-	return t
+	return x.over
 }

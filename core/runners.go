@@ -43,9 +43,9 @@ func (p *runners) start(r *run) {
 
 // work is a runner's goroutine. A Goexit in a run ends it, which is no loss.
 func (p *runners) work(r *run) {
-	next := make(chan *run, 1)
+	next, own := make(chan *run, 1), new(progress)
 	for r != nil {
-		r.main()
+		r.main(own)
 		if !p.rest(next) {
 			return
 		}

@@ -41,16 +41,16 @@ type Worker struct {
 	// the same instant, and each still runs exactly a period apart (PER-8).
 	Jitter time.Duration
 
+	// MaxLate is how old a missed slot may be and still be made up where Misfire
+	// is RunLatest. Zero is without limit.
+	MaxLate time.Duration
+
 	// Scope says whether one instance of a cluster runs the worker at a time
 	// (PerCluster, the default) or each runs it for itself (PerInstance).
 	Scope Scope
 
 	// Misfire says what becomes of slots that were missed (PER-7).
 	Misfire Misfire
-
-	// MaxLate is how old a missed slot may be and still be made up by
-	// RunLatest. Zero is without limit.
-	MaxLate time.Duration
 
 	// RunOnStart triggers one manual tick when the worker starts, beside its
 	// schedule (PER-6).

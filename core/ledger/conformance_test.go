@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -17,7 +18,7 @@ func TestConformance(t *testing.T) {
 			conformance.Run(t, conformance.Backend{
 				Name: name,
 				Open: func(opts core.Options) (core.Manager, error) {
-					engine := ledger.NewEngine(ledger.Config{Name: "ledger", Store: store(ledger.NewMemory())})
+					engine := ledger.NewEngine(ledger.Config{Name: "ledger", Lease: time.Minute, Store: store(ledger.NewMemory())})
 					return core.NewManager(engine, opts), nil
 				},
 			})
