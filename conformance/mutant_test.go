@@ -57,7 +57,7 @@ func (m mutant) failing(t *testing.T) []string {
 		if slices.Contains(broken, c.rule) || !own && (raceDetector || c.slow) {
 			continue
 		}
-		v := judge(t, t.Name(), b, c, f)
+		v := judge(t, t.Name(), b, c, f, nil)
 		if v.Status == Failed {
 			broken = append(broken, c.rule)
 			if testing.Verbose() {
