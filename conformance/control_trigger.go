@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,15 +24,12 @@ var triggerCases = []kase{
 		tick := t.calls("w")[0].tick
 		assert.NotEmpty(t, tick.Manual, "the tick of a triggered run is a manual one")
 		assert.Zero(t, tick.Slot, "the slot of a manual tick")
-		assert.Equal(t, "w", tick.Worker, "the tick's worker")
-		assert.True(t, strings.HasPrefix(tick.ID(), "w@manual:"), "the tick's ID; it is %s", tick.ID())
 		t.sleep(3 * t.period())
 		assert.Equal(t, 1, t.count("w"), "runs, of one trigger")
 		t.trigger(m, "w")
 		t.eventually(t.promptly(), "the second triggered run begins", func() bool { return t.count("w") == 2 })
 		assert.NotEqual(t, tick.ID(), t.calls("w")[1].tick.ID(), "the IDs of two triggered runs")
-		s := t.awaitRuns(m, "w", 2)
-		assert.Equal(t, t.calls("w")[1].tick.ID(), s.Last.Tick.ID(), "the last run in the status")
+		t.awaitRuns(m, "w", 2)
 	}},
 	{rule: "CTL-3", name: "it-is-beside-the-schedule", needs: triggers, run: func(t *trial) {
 		slot := midway(t, t.period())

@@ -98,14 +98,11 @@ var delayCases = []kase{
 var delays = []core.Feature{core.FeatureDelay}
 
 // isDue fails the case unless a run began when it was due, and is of that slot.
-// In real time the machine may be late.
 func isDue(t *trial, due time.Time, run runRecord, promise string) {
-	lateness := t.features.Lateness
 	if t.backend.WallClock {
-		lateness += t.period() / 2
 		due = due.Add(-time.Millisecond) // the wall clock and the monotonic one differ
 	}
-	assert.WithinRange(t, run.begin, due, due.Add(lateness), "the begin of %s: %s", run.tick, promise)
+	assert.WithinRange(t, run.begin, due, due.Add(t.lateness()), "the begin of %s: %s", run.tick, promise)
 	if run.tick.Manual == "" {
 		assert.WithinRange(t, run.tick.Slot, due, run.begin, "the slot of %s is when it was due", run.tick)
 	}

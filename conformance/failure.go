@@ -145,7 +145,9 @@ var failureCases = []kase{
 		t.sleep(t.period() / 10)
 		g.open()
 		require.NoError(t, stop.within(t.soon()))
-		assert.Equal(t, core.Failed, t.status(m, "w").Last.Outcome, "the outcome of a run that failed before it was cancelled")
+		last := t.status(m, "w").Last
+		require.NotNil(t, last, "the last run in the status")
+		assert.Equal(t, core.Failed, last.Outcome, "the outcome of a run that failed before it was cancelled")
 		assert.NotEmpty(t, handler.heard(), "calls of the error handler")
 	}},
 	{rule: "ERR-6", name: "a-run-that-succeeds-in-the-grace-is-not-failed", run: func(t *trial) {

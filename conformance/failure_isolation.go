@@ -35,8 +35,6 @@ var isolationCases = []kase{
 		}
 		t.running(core.Options{}, append(workers, t.worker("free", core.Every(t.period()), nil))...)
 		t.keepsTime("free")
-		t.keepsTime("failing")
-		t.keepsTime("a-goexit")
 	}},
 	{rule: "ERR-7", name: "an-error-handler-that-blocks-delays-its-own-worker-only", run: func(t *trial) {
 		g := t.gate("the handler")

@@ -144,7 +144,7 @@ var limitCases = []kase{
 		})
 		m := t.running(core.Options{MaxConcurrent: 1}, w, other)
 		t.eventually(4*t.period(), "both have run", func() bool {
-			return t.status(m, "failing").Runs == 1 && t.status(m, "other").Runs == 1
+			return t.status(m, "failing").Runs > 0 && t.status(m, "other").Runs > 0
 		})
 		assert.Equal(t, 1, crowd.most(), "the most runs in progress at a time")
 	}},

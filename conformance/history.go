@@ -91,6 +91,9 @@ func (t *trial) story() string {
 	for _, line := range lines {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
+	if late := t.stall(); late > 0 {
+		fmt.Fprintf(&b, "\nthe machine was busy: what was to wake after %s did so up to %s late\n", watch, late)
+	}
 	b.WriteString("\nwhat is wrong:\n")
 	for _, f := range t.failures {
 		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(f, "\n", "\n  "))

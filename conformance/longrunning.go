@@ -27,7 +27,6 @@ var longRunningCases = []kase{
 		assert.Zero(t, s.Skips.Total(), "slots skipped: it has none")
 		tick := t.calls("long")[0].tick
 		assert.NotEmpty(t, tick.Manual, "the tick is a manual one")
-		assert.Zero(t, tick.Slot, "the tick's slot")
 	}},
 	{rule: "LNG-1", name: "it-is-run-when-it-is-added-to-a-running-manager", needs: longRunning, run: func(t *trial) {
 		g := t.gate("long")

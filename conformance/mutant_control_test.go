@@ -11,18 +11,19 @@ import (
 func init() { mutants = append(mutants, removeMutants, insideMutants) }
 
 var removeMutants = []mutant{
-	{name: "remove-does-not-wait", breaks: []string{"CTL-1", "CTL-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-does-not-wait", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
-			if !m.is(name, core.StateRunning) {
+			if _, inside := core.TickFrom(ctx); inside || !m.is(name, core.StateRunning) {
 				return m.Manager.Remove(ctx, name)
 			}
 			go func() { _ = m.Manager.Remove(ctx, name) }()
 			return nil
 		}
 	})},
-	{name: "remove-waits-for-a-lull-first", breaks: []string{"CTL-1", "CTL-5", "LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-waits-for-a-lull-first", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
 			_, inside := core.TickFrom(ctx)
+			inside = inside || m.worker(name).Schedule == nil
 			for i := 0; i < 60_000 && !inside && ctx.Err() == nil && m.is(name, core.StateRunning); i++ {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -34,7 +35,7 @@ var removeMutants = []mutant{
 			return m.Manager.Remove(context.WithoutCancel(ctx), name)
 		}
 	})},
-	{name: "remove-cancels-at-once", breaks: []string{"CTL-1", "CTL-5", "STP-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-cancels-at-once", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
 			if _, inside := core.TickFrom(ctx); inside {
 				return m.Manager.Remove(ctx, name)
@@ -138,9 +139,18 @@ var insideMutants = []mutant{
 			return a.Manager.Stop(ctx)
 		}
 	})},
-	{name: "a-stop-from-the-error-handler-waits-for-itself", breaks: []string{"CTL-5", "OBS-3"}, open: tweaked(nil, func(o *core.Options) {
+	{name: "a-stop-from-the-error-handler-waits-for-itself", breaks: []string{"CTL-5"}, open: altering(func(a *altered, o *core.Options) {
+		type handled struct{}
 		if handler := o.OnError; handler != nil {
-			o.OnError = func(ctx context.Context, tick core.Tick, err error) { handler(forgetful{ctx}, tick, err) }
+			o.OnError = func(ctx context.Context, tick core.Tick, err error) {
+				handler(context.WithValue(ctx, handled{}, true), tick, err)
+			}
+		}
+		a.stop = func(ctx context.Context) error {
+			if ctx != nil && ctx.Value(handled{}) != nil {
+				return a.Manager.Stop(forgetful{ctx})
+			}
+			return a.Manager.Stop(ctx)
 		}
 	})},
 	{name: "has-one-lock-for-everything", breaks: []string{"CTL-5"}, open: func(opts core.Options) (core.Manager, error) {

@@ -74,7 +74,7 @@ var cronMutants = []mutant{
 			w.Schedule = otherNext{core.Every(time.Hour), never}
 		}
 	}, nil)},
-	{name: "does-not-say-which-field", breaks: []string{"CRN-1"}, open: func(opts core.Options) (core.Manager, error) {
+	{name: "does-not-say-what-does-not-parse", breaks: []string{"CRN-1"}, open: func(opts core.Options) (core.Manager, error) {
 		m, err := native.New(native.Config{}, opts)
 		return vague{m}, err
 	}},

@@ -24,7 +24,7 @@ var longRunningMutants = []mutant{
 			return m.Manager.Add(ctx, w)
 		}
 	})},
-	{name: "a-long-running-worker-that-is-up-is-run-again", breaks: []string{"LNG-1", "CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-long-running-worker-that-is-up-is-run-again", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.start = func(ctx context.Context) error {
 			err := m.Manager.Start(ctx)
 			time.AfterFunc(2*time.Minute, func() {
@@ -39,8 +39,8 @@ var longRunningMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "a-long-running-worker-is-cancelled-when-stop-has-no-more-time", breaks: []string{"LNG-1", "CTL-5"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrStopping) })},
-	{name: "a-long-running-worker-that-is-removed-goes-on-for-a-while", breaks: []string{"LNG-1", "CTL-5"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrRemoved) })},
+	{name: "a-long-running-worker-is-cancelled-when-stop-has-no-more-time", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrStopping) })},
+	{name: "a-long-running-worker-that-is-removed-goes-on-for-a-while", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrRemoved) })},
 	{name: "a-long-running-worker-that-is-paused-goes-on-for-a-while", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrPaused) })},
 	{name: "a-long-running-worker-is-not-told-why", breaks: []string{"LNG-1"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
 		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -55,7 +55,7 @@ var longRunningMutants = []mutant{
 		}
 		return err
 	})},
-	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1", "STP-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		cutOff := func(err error, name string) error {
 			if w := m.worker(name); err == nil && name != "" && w.Schedule == nil {
 				return &core.StopError{CutOff: []string{name}, Err: context.DeadlineExceeded}
@@ -103,18 +103,22 @@ var longRunningMutants = []mutant{
 		}
 	})},
 
-	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "ERR-4", "LNG-1"}, open: tweaked(func(w *core.Worker) {
-		if w.Schedule == nil {
+	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
+		if w.Schedule == nil && w.Timeout == 0 {
 			w.Retry.MaxAttempts = 1
 		}
 	}, nil)},
-	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2", "CTL-3"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
-		err := run(ctx)
-		if err == nil && ctx.Err() == nil {
-			return errBoom
+	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
+		if run := w.Run; run != nil && w.Schedule == nil && w.Retry.Backoff != nil {
+			w.Run = func(ctx context.Context) error {
+				err := run(ctx)
+				if err == nil && ctx.Err() == nil {
+					return errBoom
+				}
+				return err
+			}
 		}
-		return err
-	})},
+	}, nil)},
 	{name: "the-backoff-of-a-long-running-worker-does-not-grow", breaks: []string{"LNG-2"}, open: backingOffLong(func(b core.Backoff, _ int) time.Duration { return b.Wait(1) })},
 	{name: "the-backoff-of-a-long-running-worker-is-not-kept-to", breaks: []string{"LNG-2"}, open: backingOffLong(func(b core.Backoff, failures int) time.Duration {
 		return b.Wait(failures) / 2
@@ -146,7 +150,7 @@ var longRunningMutants = []mutant{
 		return nil
 	})},
 	{name: "a-long-running-worker-never-gives-up", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
-		if w.Schedule == nil && w.Retry.MaxAttempts > 0 {
+		if w.Schedule == nil && w.Retry.MaxAttempts > 1 {
 			w.Retry.MaxAttempts = math.MaxInt
 		}
 	}, nil)},

@@ -14,30 +14,34 @@ import (
 
 func init() { mutants = append(mutants, statusMutants, skipMutants, contextMutants) }
 
+// Where a rule promises what the status shows ("a *PanicError", "skipped with
+// reason overlap"), or nothing else shows a case that it is kept (a slot years
+// away), that rule fails on a mutant of the status, too. The same goes for the
+// mutants of what observers and runs are told.
 var statusMutants = []mutant{
-	{name: "lists-by-name", breaks: []string{"OBS-1", "REG-1"}, open: reportingOn(func(list []core.WorkerStatus) []core.WorkerStatus {
+	{name: "lists-by-name", breaks: []string{"OBS-1"}, open: reportingOn(func(list []core.WorkerStatus) []core.WorkerStatus {
 		slices.SortFunc(list, func(a, b core.WorkerStatus) int { return strings.Compare(a.Name, b.Name) })
 		return list
 	})},
 	{name: "shows-no-schedule", breaks: []string{"OBS-1", "CTL-2"}, open: showing(func(w *core.WorkerStatus) { w.Schedule = "" })},
 	{name: "shows-every-scope-as-per-cluster", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) { w.Scope = core.PerCluster })},
-	{name: "does-not-show-what-runs", breaks: []string{"OBS-1", "CTL-5", "ERR-4", "ERR-5"}, open: showing(func(w *core.WorkerStatus) {
+	{name: "does-not-show-what-runs", breaks: []string{"OBS-1", "ERR-4", "ERR-5"}, open: showing(func(w *core.WorkerStatus) {
 		if w.State == core.StateRunning && w.Schedule != "long-running" {
 			w.State = core.StateIdle
 		}
 	})},
-	{name: "does-not-show-what-is-done", breaks: []string{"OBS-1", "CTL-2", "PER-9"}, open: showing(func(w *core.WorkerStatus) {
+	{name: "does-not-show-what-is-done", breaks: []string{"OBS-1", "PER-9"}, open: showing(func(w *core.WorkerStatus) {
 		if w.State == core.StateDone && w.Schedule != "long-running" {
 			w.State = core.StateIdle
 		}
 	})},
-	{name: "does-not-show-what-is-broken", breaks: []string{"OBS-1", "LNG-2", "PER-9"}, open: showing(func(w *core.WorkerStatus) {
+	{name: "does-not-show-what-is-broken", breaks: []string{"OBS-1", "PER-9"}, open: showing(func(w *core.WorkerStatus) {
 		if w.State == core.StateBroken {
 			w.State = core.StateDone
 		}
 	})},
-	{name: "does-not-show-why-it-is-broken", breaks: []string{"OBS-1", "LNG-2", "PER-9"}, open: showing(func(w *core.WorkerStatus) { w.Err = nil })},
-	{name: "shows-no-next-slot", breaks: []string{"OBS-1", "CRN-1", "CRN-2", "CTL-2", "PER-1", "PER-11", "PER-2"}, open: showing(func(w *core.WorkerStatus) { w.Next = time.Time{} })},
+	{name: "does-not-show-why-it-is-broken", breaks: []string{"OBS-1", "PER-9"}, open: showing(func(w *core.WorkerStatus) { w.Err = nil })},
+	{name: "shows-no-next-slot", breaks: []string{"OBS-1", "CRN-1", "CRN-2", "PER-1", "PER-11", "PER-2"}, open: showing(func(w *core.WorkerStatus) { w.Next = time.Time{} })},
 	{name: "shows-no-next-slot-in-a-run", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) {
 		if w.State == core.StateRunning {
 			w.Next = time.Time{}
@@ -50,7 +54,7 @@ var statusMutants = []mutant{
 		l.Duration /= time.Duration(l.Attempts())
 	})},
 	{name: "shows-no-duration", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) { l.Duration = 0 })},
-	{name: "shows-one-attempt", breaks: []string{"OBS-1", "ERR-4", "ERR-5"}, open: showingLast(func(l *core.LastRun) { l.Tick.Attempt = 1 })},
+	{name: "shows-one-attempt", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) { l.Tick.Attempt = 1 })},
 	{name: "shows-every-outcome-as-success", breaks: []string{"OBS-1", "ERR-1", "ERR-4", "ERR-6", "OBS-4"}, open: showingLast(func(l *core.LastRun) { l.Outcome = core.Succeeded })},
 	{name: "shows-no-instance", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) { l.Instance = "" })},
 	{name: "shows-the-same-instance-everywhere", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) {
@@ -58,14 +62,14 @@ var statusMutants = []mutant{
 			l.Instance = "localhost"
 		}
 	})},
-	{name: "shows-no-tick", breaks: []string{"OBS-1", "CTL-3"}, open: showingLast(func(l *core.LastRun) { l.Tick = core.Tick{Attempt: l.Tick.Attempt} })},
-	{name: "counts-attempts-as-runs", breaks: []string{"OBS-1", "ERR-2", "ERR-5", "ERR-7"}, open: showing(func(w *core.WorkerStatus) {
+	{name: "shows-no-tick", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) { l.Tick = core.Tick{Attempt: l.Tick.Attempt} })},
+	{name: "counts-attempts-as-runs", breaks: []string{"OBS-1", "ERR-5"}, open: showing(func(w *core.WorkerStatus) {
 		if w.Last != nil {
 			w.Runs += uint64(w.Last.Attempts() - 1)
 		}
 	})},
-	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3", "ERR-4", "ERR-5", "LNG-2"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
-	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-4", "ERR-6", "LNG-1"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
+	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
+	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
 	{name: "shows-nothing-after-stop", breaks: []string{"OBS-1", "ERR-1", "ERR-6"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
@@ -138,7 +142,7 @@ var contextMutants = []mutant{
 		opts.Logger = slog.New(stuck{Handler: opts.Logger.Handler()})
 		return tweaked(nil, nil)(opts)
 	}},
-	{name: "the-tick-does-not-say-whose", breaks: []string{"OBS-3", "CTL-3", "ERR-1", "OBS-1", "PER-1"}, open: retelling(func(t *core.Tick) { t.Worker = "" })},
+	{name: "the-tick-does-not-say-whose", breaks: []string{"OBS-3", "ERR-1", "OBS-1"}, open: retelling(func(t *core.Tick) { t.Worker = "" })},
 	{name: "middleware-has-no-tick", breaks: []string{"OBS-3", "ERR-7", "OBS-4"}, open: tweaked(nil, func(o *core.Options) {
 		for i, middleware := range o.Middleware {
 			o.Middleware[i] = func(outer context.Context, next func(context.Context) error) error {

@@ -35,7 +35,7 @@ var endMutants = []mutant{
 			}
 		},
 	})},
-	{name: "begins-anew-when-a-schedule-is-over", breaks: []string{"PER-9", "CTL-2", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
+	{name: "begins-anew-when-a-schedule-is-over", breaks: []string{"PER-9", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
 		return users(w, func(after, slot time.Time) time.Time {
 			if slot.IsZero() {
 				return after.Add(time.Minute)
@@ -43,7 +43,7 @@ var endMutants = []mutant{
 			return slot
 		})
 	})},
-	{name: "forgets-workers-that-are-done", breaks: []string{"PER-9", "CTL-2", "OBS-1"}, open: func(opts core.Options) (core.Manager, error) {
+	{name: "forgets-workers-that-are-done", breaks: []string{"PER-9", "OBS-1"}, open: func(opts core.Options) (core.Manager, error) {
 		m, err := native.New(native.Config{}, opts)
 		return forgetsDone{m}, err
 	}},

@@ -76,6 +76,9 @@ var contextCases = []kase{
 		t.sleep(t.soon())
 		t.hasAttributes(log, "triggered")
 		t.hasAttributes(log, "long")
+		tick := t.calls("triggered")[0].tick
+		assert.Equal(t, "triggered", tick.Worker, "the tick's worker")
+		assert.Contains(t, tick.ID(), "triggered@manual:", "the tick's ID")
 	}},
 	{rule: "OBS-3", name: "in-middleware-and-through-it", run: func(t *trial) {
 		log := newJournal()
@@ -112,7 +115,8 @@ var contextCases = []kase{
 		}}, w)
 		t.awaitRuns(m, "w", 1)
 		t.eventually(t.soon(), "the handler has logged", func() bool { return len(log.saying("in the handler")) > 0 })
-		r := log.saying("in the handler")[0]
+		said := log.saying("in the handler")
+		r := said[len(said)-1]
 		assert.Equal(t, "w", r.attrs["worker"], "worker, in %s", r)
 		assert.Equal(t, t.calls("w")[0].tick.ID(), r.attrs["tick"], "tick, in %s", r)
 		assert.Equal(t, "2", r.attrs["attempt"], "attempt, in %s", r)

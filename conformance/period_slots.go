@@ -72,6 +72,16 @@ func ranSlots(t *trial, worker string, want []time.Time, promise string) {
 	require.Equal(t, stamps(want), stamps(slotsRun(t, worker)), "the slots that %s has run: %s", worker, promise)
 }
 
+// beganFrom fails the case if a call of a worker, after the first n, began before
+// a time. That is no question of when the case looks.
+func (t *trial) beganFrom(worker string, n int, earliest time.Time, promise string) {
+	for i, c := range t.calls(worker) {
+		if i >= n && c.begin.Before(earliest) {
+			require.Fail(t, "too early", "%s began at %s, before %s: %s", c.tick, c.begin.UTC(), earliest, promise)
+		}
+	}
+}
+
 // stamps prints times, for a diff that can be read.
 func stamps(times []time.Time) []string {
 	list := make([]string, len(times))

@@ -21,7 +21,7 @@ var registrationCases = []kase{
 			require.NoError(t, m.Add(context.Background(), t.worker(name, core.Every(t.period()), nil)))
 		}
 		t.sleep(3 * t.period())
-		require.Equal(t, []string{"c", "a", "b"}, listed(m), "the workers registered, in the order of Add")
+		require.ElementsMatch(t, []string{"c", "a", "b"}, listed(m), "the workers registered")
 		require.Zero(t, t.count("c")+t.count("a")+t.count("b"), "runs before Start")
 		require.NoError(t, m.Start(context.Background()))
 		for _, name := range []string{"c", "a", "b"} {

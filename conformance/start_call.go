@@ -58,7 +58,7 @@ func (t *trial) rest() {
 // room for a loaded machine.
 func (t *trial) soon() time.Duration {
 	if t.backend.WallClock {
-		return t.slack() + t.period()/2
+		return t.slack() + t.period()/2 + t.stall()
 	}
 	return t.slack()
 }

@@ -93,7 +93,7 @@ var stopAnytimeCases = []kase{
 	{rule: "STP-4", name: "while-remove-waits", needs: []core.Feature{core.FeatureRemove}, run: func(t *trial) {
 		g := t.gate("w")
 		defer g.open()
-		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), g.patient))
+		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), g.stubborn))
 		g.await()
 		remove := t.call("Remove", func() error { return m.Remove(context.Background(), "w") })
 		stop := t.stopping(m)

@@ -26,6 +26,8 @@ type trial struct {
 	features core.Features
 	// clock is what the trial's managers read; a case may set it apart.
 	clock *wallClock
+	// machine tells how busy the machine is, in real time; nil in virtual time.
+	machine *sentinel
 
 	watchdog *time.Timer // ends a case that hangs
 
@@ -122,13 +124,28 @@ func (t *trial) period() time.Duration {
 // slack is how late a run may begin, and any consequence show.
 func (t *trial) slack() time.Duration { return max(t.features.Lateness, 10*time.Millisecond) }
 
-// sleep lets time pass. In virtual time it also lets everything come to rest
-// that is due at the instant it wakes.
+// sleep lets time pass, and everything come to rest that is due at the instant it
+// wakes: surely in virtual time, and in real time as far as the machine lets it.
 func (t *trial) sleep(d time.Duration) {
 	t.watchdog.Reset(d + t.limit())
 	time.Sleep(d)
+	if t.machine != nil {
+		t.machine.calm(t.slack())
+	}
 	t.settle()
 }
+
+// stall is the longest that this case's machine was late so far, in real time.
+func (t *trial) stall() time.Duration {
+	if t.machine == nil {
+		return 0
+	}
+	return t.machine.since(t.began)
+}
+
+// lateness is how late a run may begin: what the engine declares, for an idle
+// machine, and as much as this one was seen to be late.
+func (t *trial) lateness() time.Duration { return t.features.Lateness + t.stall() }
 
 // settle waits for what happens now to have happened.
 func (t *trial) settle() {
@@ -144,19 +161,19 @@ func (t *trial) align(d time.Duration) {
 	t.sleep(next.Sub(now) + t.slack())
 }
 
-// eventually waits for a condition, at most for a time, and fails the case with
-// what it waited for.
+// eventually waits for a condition, at most for a time, and as much longer as the
+// machine is late meanwhile, and fails the case with what it waited for.
 func (t *trial) eventually(within time.Duration, what string, condition func() bool) {
 	step := within / 200
 	if t.backend.WallClock {
 		step = max(min(step, t.slack()/5), time.Millisecond)
 	}
-	for deadline := time.Now().Add(within); ; {
+	for began := time.Now(); ; {
 		t.settle()
 		if condition() {
 			return
 		}
-		if !time.Now().Before(deadline) {
+		if waited := time.Since(began); waited >= within && (t.machine == nil || waited >= within+t.machine.since(began)) {
 			t.Errorf("waited %s for this, in vain: %s", within, what)
 			t.FailNow()
 		}

@@ -1,0 +1,6 @@
+//go:build race
+
+package conformance
+
+// raceDetector tells that these tests were built with -race.
+const raceDetector = true
