@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // sample is the file that the design shows.
@@ -62,17 +63,20 @@ workers:
     delay: 90s
     timeout: 0
     jitter: 1.5s
+    misfire: run-latest
+    max_late: 2h
     run_on_start: true
     retry: {attempts: 3, backoff: 1s, max_backoff: 5s}
   b: *a
-  "c/d:e": {every: 1h}
+  "c/d:e": {every: 1h, offset: -15m, misfire: skip-missed}
 `)
 	require.NoError(t, err)
 	a := backends.Override{
 		Delay: 90 * time.Second, Timeout: new(time.Duration(0)), Jitter: new(1500 * time.Millisecond), RunOnStart: new(true),
+		Misfire: new(core.RunLatest), MaxLate: new(2 * time.Hour),
 		Retry: &backends.Retry{Attempts: 3, Backoff: time.Second, MaxBackoff: 5 * time.Second},
 	}
-	assert.Equal(t, map[string]backends.Override{"a": a, "b": a, "c/d:e": {Every: time.Hour}}, cfg.Workers)
+	assert.Equal(t, map[string]backends.Override{"a": a, "b": a, "c/d:e": {Every: time.Hour, Offset: -15 * time.Minute, Misfire: new(core.SkipMissed)}}, cfg.Workers)
 }
 
 func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
@@ -127,6 +131,13 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: Berlin}", `f:2:26: workers.a.timezone: no time zone "Berlin" is known here`},
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: Local}", `f:2:26: workers.a.timezone: "Local" is another zone on every host`},
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: ../x}", `f:2:26: workers.a.timezone: no time zone "../x" is known here`},
+		{"workers:\n  a: {every: 1h, offset: 1h}", "f:2:18: workers.a.offset: must be shorter than the period of 1h0m0s, got 1h0m0s"},
+		{"workers:\n  a: {every: 1h, offset: -61m}", "f:2:18: workers.a.offset: must be shorter than the period of 1h0m0s, got -1h1m0s"},
+		{"workers:\n  a: {offset: 0}", "f:2:7: workers.a.offset: goes with every, which is not given"},
+		{"workers:\n  a: {cron: \"* * * * *\", offset: 1s}", "f:2:26: workers.a.offset: goes with every, which is not given"},
+		{"workers:\n  a: {misfire: skip}", `f:2:16: workers.a.misfire: wants run-latest or skip-missed, got "skip"`},
+		{"workers:\n  a: {max_late: -1s}", "f:2:7: workers.a.max_late: must not be negative, got -1s"},
+		{"workers:\n  a: {misfire: skip-missed, max_late: 1m}", "f:2:29: workers.a.max_late: goes with misfire run-latest, and here is skip-missed"},
 		{"workers:\n  a: {retry: 3}", `f:2:14: workers.a.retry: wants a mapping`},
 		{"workers:\n  a: {retry: {attempts: 0}}", "f:2:15: workers.a.retry.attempts: must be 1 or more, the first included, got 0"},
 		{"workers:\n  a: {retry: {attempts: 1.5}}", `f:2:25: workers.a.retry.attempts: wants a number that fits int, got "1.5"`},

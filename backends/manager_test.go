@@ -2,6 +2,7 @@ package backends_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,51 @@ workers:
 		require.NoError(t, m.Remove(ctx, "all"))
 		require.NoError(t, m.Add(ctx, all))
 		assert.Contains(t, m.Workers()[3].Configured, "Schedule", "added anew, it is")
+		require.NoError(t, m.Stop(context.Background()))
+	})
+}
+
+// A minute that the process was away from is made up or not, as the
+// configuration says.
+func TestOverridesOfOffsetAndMisfire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Int64
+		cfg, err := backends.LoadFrom("f", `
+workers:
+  offset: {every: 1h, offset: 15m}
+  skips: {misfire: skip-missed}
+  late: {misfire: run-latest, max_late: 10s}
+  fresh: {max_late: 0}
+`)
+		require.NoError(t, err)
+		opts := quiet
+		opts.Now = func() time.Time { return time.Now().Add(time.Duration(away.Load())) }
+		m, err := backends.Open(t.Context(), cfg, opts)
+		require.NoError(t, err)
+		for _, w := range []core.Worker{
+			worker("offset", core.Every(time.Minute)),
+			worker("skips", core.Every(time.Hour)),
+			{Name: "late", Schedule: core.Every(time.Hour), Misfire: core.SkipMissed, Run: func(context.Context) error { return nil }},
+			{Name: "fresh", Schedule: core.Every(time.Hour), MaxLate: time.Second, Run: func(context.Context) error { return nil }},
+		} {
+			require.NoError(t, m.Add(t.Context(), w))
+		}
+		require.NoError(t, m.Start(t.Context()))
+		time.Sleep(59*time.Minute + 30*time.Second)
+		away.Store(int64(time.Minute))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		status := m.Workers()
+		assert.Equal(t, []string{"Schedule"}, status[0].Configured)
+		assert.Equal(t, "every 1h offset 15m", status[0].Schedule)
+		assert.EqualValues(t, 1, status[0].Runs)
+		assert.Equal(t, 15, status[0].Last.Tick.Slot.Minute())
+		assert.Equal(t, []string{"Misfire"}, status[1].Configured)
+		assert.Equal(t, []string{"Misfire", "MaxLate"}, status[2].Configured)
+		for i, runs := range []uint64{0, 0, 1} {
+			assert.Equal(t, runs, status[i+1].Runs, status[i+1].Name)
+			assert.Equal(t, 1-runs, status[i+1].Skips.Missed, status[i+1].Name)
+		}
 		require.NoError(t, m.Stop(context.Background()))
 	})
 }

@@ -27,7 +27,7 @@ type Config struct {
 	Scheduler gocron.Scheduler
 
 	// Tags are put on the gocron job of every worker, after Tag.
-	Tags []string
+	Tags []string `yaml:"tags"`
 }
 
 // Tag is on the gocron job of every worker, so that monitors and dashboards can
