@@ -114,7 +114,7 @@ workers:
 		require.NoError(t, m.Start(t.Context()))
 		time.Sleep(59*time.Minute + 30*time.Second)
 		away.Store(int64(time.Minute))
-		time.Sleep(10 * time.Second)
+		time.Sleep(2 * core.ClockCheck)
 		synctest.Wait()
 		status := m.Workers()
 		assert.Equal(t, []string{"Schedule"}, status[0].Configured)
@@ -156,11 +156,11 @@ func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	ctx := t.Context()
 	err := m.Add(ctx, worker("jitter", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrInvalidWorker)
-	require.EqualError(t, err, `tickwork.yaml:2:12: workers.jitter.jitter: tickwork: add worker "jitter": Jitter: must be shorter than the period of 1m0s, got 1h0m0s`)
+	require.EqualError(t, err, `tickwork.yaml:2:12: workers.jitter.jitter: must be shorter than the period of 1m0s, got 1h0m0s`)
 
 	err = m.Add(ctx, worker("long", nil))
 	require.ErrorIs(t, err, core.ErrUnsupported)
-	require.EqualError(t, err, `tickwork.yaml:3:10: workers.long.every: tickwork: add worker "long": Schedule: the worker is a long-running one, and has no schedule to replace: not supported by this engine`)
+	require.EqualError(t, err, `tickwork.yaml:3:10: workers.long.every: the worker is a long-running one, and has no schedule to replace: not supported by this engine`)
 
 	err = m.Add(ctx, worker("fast", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrUnsupported)
