@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // A Config says which backend to open, how, and what to change about the
@@ -50,6 +52,10 @@ type Override struct {
 	Cron  string        `yaml:"cron"`
 	Delay time.Duration `yaml:"delay"`
 
+	// Offset moves the slots of Every, with which it goes: later, or earlier
+	// where it is negative, by less than a period.
+	Offset time.Duration `yaml:"offset"`
+
 	// Timezone is the time zone of Cron, as the IANA database names it:
 	// "Europe/Berlin". Empty is UTC.
 	Timezone string `yaml:"timezone"`
@@ -62,6 +68,14 @@ type Override struct {
 
 	// Jitter delays each run by up to so long. Nil is the program's.
 	Jitter *time.Duration `yaml:"jitter"`
+
+	// Misfire says what becomes of slots that were missed; in a file it is
+	// run-latest or skip-missed. Nil is the program's.
+	Misfire *core.Misfire `yaml:"misfire"`
+
+	// MaxLate is how old a missed slot may be and still be made up by
+	// run-latest; zero is without limit. Nil is the program's.
+	MaxLate *time.Duration `yaml:"max_late"`
 
 	// RunOnStart runs the worker once when it starts. Nil is the program's.
 	RunOnStart *bool `yaml:"run_on_start"`
@@ -84,10 +98,14 @@ type Retry struct {
 	MaxBackoff time.Duration `yaml:"max_backoff"`
 }
 
-// Set gives a backend its own configuration, such as a native.Config, in place
-// of what a file said of it. Open refuses one of another backend's type.
+// Set gives a backend its own configuration, such as a gocron.Config: what only
+// a program can give, a scheduler or a connection that it has, and its values
+// for the keys. What the file, the environment or the URL say of a key comes
+// over them. Open refuses a config of another backend's type.
 func (c *Config) Set(backend string, config any) {
-	c.setSection(backend, &section{value: config})
+	s := *c.section(backend)
+	s.value = config
+	c.setSection(backend, &s)
 }
 
 // setSection replaces a section in c, and not in the copies of c.

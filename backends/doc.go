@@ -16,7 +16,8 @@
 //	  url: nats://localhost:4222
 //	workers:                  # changes to workers, by name
 //	  passive-user-checker: {cron: "0 3 * * *", timezone: Europe/Berlin, timeout: 10m}
-//	  delete-old-logs:      {every: 1h, jitter: 30s, run_on_start: true}
+//	  delete-old-logs:      {every: 1h, offset: 15m, jitter: 30s, run_on_start: true}
+//	  rebuild-index:        {misfire: skip-missed}   # or run-latest, with max_late: 2h
 //	  send-invoices:        {enabled: false, retry: {attempts: 3, backoff: 1s}}
 //
 // The file tickwork.schema.json beside this package tells editors of its keys.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
@@ -49,7 +50,7 @@ func parse(source string, data []byte) (doc *document, err error) {
 			GetMessage() string
 		}
 		if errors.As(err, &bad) {
-			return nil, pos.of(bad.GetToken()).at("", fmt.Errorf("is not YAML: %s", quoted.ReplaceAllString(bad.GetMessage(), `"…"`)))
+			return nil, pos.of(bad.GetToken()).at("", fmt.Errorf("is not YAML: %s", reason(bad.GetMessage())))
 		}
 		return nil, pos.at("", errors.New("is not YAML"))
 	}
@@ -65,6 +66,18 @@ func parse(source string, data []byte) (doc *document, err error) {
 		ast.Walk(doc, d.Body)
 	}
 	return doc, errors.Join(doc.errs...)
+}
+
+// reason is what the parser says, without the source that it quotes, and with
+// the mistake where there is a usual one.
+func reason(message string) string {
+	switch {
+	case strings.Contains(message, "'\t'"):
+		return "a tab where it wants spaces"
+	case strings.Contains(message, "value is not allowed in this context"):
+		return "a value where there can be none; is the indentation right?"
+	}
+	return quoted.ReplaceAllString(message, `"…"`)
 }
 
 // quoted matches what the parser quotes of the source.

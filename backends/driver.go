@@ -200,8 +200,11 @@ func unknownBackend(name string) error {
 	if _, ok := ours[name]; ok {
 		return fmt.Errorf("%w %q: %s; %s", ErrUnknownBackend, name, registeredAre(known), missing(name))
 	}
-	return fmt.Errorf("%w %q: %s%s; a backend is registered by importing its package, and %sall has those of tickwork",
-		ErrUnknownBackend, name, registeredAre(known), meant(name, known), importPath)
+	if m := meant(name, known); m != "" {
+		return fmt.Errorf("%w %q: %s%s", ErrUnknownBackend, name, registeredAre(known), m)
+	}
+	return fmt.Errorf("%w %q: %s; a backend is registered by importing its package, and %sall has those of tickwork",
+		ErrUnknownBackend, name, registeredAre(known), importPath)
 }
 
 func registeredAre(names []string) string {

@@ -32,6 +32,7 @@ workers:
 		"TICKWORK_FAKEREDIS_TLS_CA=new",
 		"TICKWORK_FAKEREDIS_PASSWORD=",
 		`TICKWORK_WORKERS={a: {cron: "@daily"}, c: {delay: 1s}}`,
+		"TICKWORK_GOCRON_TAGS=x, y",
 	)
 	require.NoError(t, err)
 	assert.Equal(t, "fakeredis", cfg.Backend)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // Errors that a caller may decide on, with errors.Is.
@@ -43,7 +45,11 @@ func (e *Error) Error() string {
 	if e.Key != "" {
 		b.WriteString(e.Key + ": ")
 	}
-	b.WriteString(e.Err.Error())
+	err := e.Err
+	if w, ok := err.(*core.WorkerError); ok && e.Key != "" { // Key has the worker and the field
+		err = w.Err
+	}
+	b.WriteString(err.Error())
 	return b.String()
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // A key is a setting that a file, the environment and a URL can give: a field
@@ -24,6 +26,7 @@ func (k key) env() string {
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
+	misfireType  = reflect.TypeFor[core.Misfire]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -126,6 +129,15 @@ func setText(v reflect.Value, text string) error {
 		}
 		v.SetInt(int64(d))
 		return nil
+	}
+	if t == misfireType {
+		for _, m := range [...]core.Misfire{core.RunLatest, core.SkipMissed} {
+			if text == m.String() {
+				v.Set(reflect.ValueOf(m))
+				return nil
+			}
+		}
+		return fmt.Errorf("wants %s or %s", core.RunLatest, core.SkipMissed)
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {

@@ -93,8 +93,12 @@ func (d *decoder) config(c *Config) {
 		}
 		switch {
 		case !slices.Contains(sectionNames(), name):
-			d.fail(key, path(clip(name)), "unknown key%s; the section of a backend needs its package imported",
-				knownAre(name, append(topKeys(), sectionNames()...)))
+			known := append(topKeys(), sectionNames()...)
+			if _, mistyped := closest(name, known); mistyped {
+				d.unknown(key, "", name, known)
+				return
+			}
+			d.fail(key, path(clip(name)), "unknown key%s; the section of a backend needs its package imported", knownAre(name, known))
 		case d.resolve(n) == nil: // an empty section
 			c.setSection(name, &section{})
 		default:

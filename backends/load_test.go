@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // sample is the file that the design shows.
@@ -62,17 +63,20 @@ workers:
     delay: 90s
     timeout: 0
     jitter: 1.5s
+    misfire: run-latest
+    max_late: 2h
     run_on_start: true
     retry: {attempts: 3, backoff: 1s, max_backoff: 5s}
   b: *a
-  "c/d:e": {every: 1h}
+  "c/d:e": {every: 1h, offset: -15m, misfire: skip-missed}
 `)
 	require.NoError(t, err)
 	a := backends.Override{
 		Delay: 90 * time.Second, Timeout: new(time.Duration(0)), Jitter: new(1500 * time.Millisecond), RunOnStart: new(true),
+		Misfire: new(core.RunLatest), MaxLate: new(2 * time.Hour),
 		Retry: &backends.Retry{Attempts: 3, Backoff: time.Second, MaxBackoff: 5 * time.Second},
 	}
-	assert.Equal(t, map[string]backends.Override{"a": a, "b": a, "c/d:e": {Every: time.Hour}}, cfg.Workers)
+	assert.Equal(t, map[string]backends.Override{"a": a, "b": a, "c/d:e": {Every: time.Hour, Offset: -15 * time.Minute, Misfire: new(core.SkipMissed)}}, cfg.Workers)
 }
 
 func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
@@ -81,11 +85,13 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"[1, 2]", `f:1:1: wants a mapping, as in "key: value", got a list`},
 		{"native", `f:1:1: wants a mapping, as in "key: value", got one value`},
 		{"a: [", "f:1:4: is not YAML: "},
+		{"workers:\n\ta: {}", "f:2:1: is not YAML: a tab where it wants spaces"},
+		{"workers:\n  a:\n    every: 2s\n   jitter: 1s", "f:4:4: is not YAML: a value where there can be none; is the indentation right?"},
 		{"backend: native\n---\nbackend: gocron\n", "f:3:1: a second document begins here, after ---; there can be one"},
 		{strings.Repeat("[", 1000), "f:1:101: is nested deeper than any configuration"},
 		{strings.Repeat("#", 1<<20+1), "f: has 1048577 bytes, at most 1048576 are read"},
 		// Keys.
-		{"backnd: native", `f:1:1: backnd: unknown key; did you mean "backend"?; the section of a backend needs its package imported`},
+		{"backnd: native", `f:1:1: backnd: unknown key; did you mean "backend"?`},
 		{"redis: {}", `f:1:1: redis: unknown key; known are backend, enabled, namespace, workers, asynq, fakeredis, `},
 		{"backend: native\nbackend: native", `f:2:1: backend: is given twice, first in line 1`},
 		{"workers:\n  a: {every: 1h, every: 2h}", `f:2:18: workers.a.every: is given twice, first in line 2`},
@@ -127,6 +133,13 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: Berlin}", `f:2:26: workers.a.timezone: no time zone "Berlin" is known here`},
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: Local}", `f:2:26: workers.a.timezone: "Local" is another zone on every host`},
 		{"workers:\n  a: {cron: \"* * * * *\", timezone: ../x}", `f:2:26: workers.a.timezone: no time zone "../x" is known here`},
+		{"workers:\n  a: {every: 1h, offset: 1h}", "f:2:18: workers.a.offset: must be shorter than the period of 1h0m0s, got 1h0m0s"},
+		{"workers:\n  a: {every: 1h, offset: -61m}", "f:2:18: workers.a.offset: must be shorter than the period of 1h0m0s, got -1h1m0s"},
+		{"workers:\n  a: {offset: 0}", "f:2:7: workers.a.offset: goes with every, which is not given"},
+		{"workers:\n  a: {cron: \"* * * * *\", offset: 1s}", "f:2:26: workers.a.offset: goes with every, which is not given"},
+		{"workers:\n  a: {misfire: skip}", `f:2:16: workers.a.misfire: wants run-latest or skip-missed, got "skip"`},
+		{"workers:\n  a: {max_late: -1s}", "f:2:7: workers.a.max_late: must not be negative, got -1s"},
+		{"workers:\n  a: {misfire: skip-missed, max_late: 1m}", "f:2:29: workers.a.max_late: goes with misfire run-latest, and here is skip-missed"},
 		{"workers:\n  a: {retry: 3}", `f:2:14: workers.a.retry: wants a mapping`},
 		{"workers:\n  a: {retry: {attempts: 0}}", "f:2:15: workers.a.retry.attempts: must be 1 or more, the first included, got 0"},
 		{"workers:\n  a: {retry: {attempts: 1.5}}", `f:2:25: workers.a.retry.attempts: wants a number that fits int, got "1.5"`},

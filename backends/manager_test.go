@@ -2,6 +2,7 @@ package backends_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,51 @@ workers:
 	})
 }
 
+// A minute that the process was away from is made up or not, as the
+// configuration says.
+func TestOverridesOfOffsetAndMisfire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Int64
+		cfg, err := backends.LoadFrom("f", `
+workers:
+  offset: {every: 1h, offset: 15m}
+  skips: {misfire: skip-missed}
+  late: {misfire: run-latest, max_late: 10s}
+  fresh: {max_late: 0}
+`)
+		require.NoError(t, err)
+		opts := quiet
+		opts.Now = func() time.Time { return time.Now().Add(time.Duration(away.Load())) }
+		m, err := backends.Open(t.Context(), cfg, opts)
+		require.NoError(t, err)
+		for _, w := range []core.Worker{
+			worker("offset", core.Every(time.Minute)),
+			worker("skips", core.Every(time.Hour)),
+			{Name: "late", Schedule: core.Every(time.Hour), Misfire: core.SkipMissed, Run: func(context.Context) error { return nil }},
+			{Name: "fresh", Schedule: core.Every(time.Hour), MaxLate: time.Second, Run: func(context.Context) error { return nil }},
+		} {
+			require.NoError(t, m.Add(t.Context(), w))
+		}
+		require.NoError(t, m.Start(t.Context()))
+		time.Sleep(59*time.Minute + 30*time.Second)
+		away.Store(int64(time.Minute))
+		time.Sleep(2 * core.ClockCheck)
+		synctest.Wait()
+		status := m.Workers()
+		assert.Equal(t, []string{"Schedule"}, status[0].Configured)
+		assert.Equal(t, "every 1h offset 15m", status[0].Schedule)
+		assert.EqualValues(t, 1, status[0].Runs)
+		assert.Equal(t, 15, status[0].Last.Tick.Slot.Minute())
+		assert.Equal(t, []string{"Misfire"}, status[1].Configured)
+		assert.Equal(t, []string{"Misfire", "MaxLate"}, status[2].Configured)
+		for i, runs := range []uint64{0, 0, 1} {
+			assert.Equal(t, runs, status[i+1].Runs, status[i+1].Name)
+			assert.Equal(t, 1-runs, status[i+1].Skips.Missed, status[i+1].Name)
+		}
+		require.NoError(t, m.Stop(context.Background()))
+	})
+}
+
 func TestRetryKeepsWhatIsNotGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := open(t, "workers: {a: {retry: {attempts: 3}}}")
@@ -110,11 +156,11 @@ func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	ctx := t.Context()
 	err := m.Add(ctx, worker("jitter", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrInvalidWorker)
-	require.EqualError(t, err, `tickwork.yaml:2:12: workers.jitter.jitter: tickwork: add worker "jitter": Jitter: must be shorter than the period of 1m0s, got 1h0m0s`)
+	require.EqualError(t, err, `tickwork.yaml:2:12: workers.jitter.jitter: must be shorter than the period of 1m0s, got 1h0m0s`)
 
 	err = m.Add(ctx, worker("long", nil))
 	require.ErrorIs(t, err, core.ErrUnsupported)
-	require.EqualError(t, err, `tickwork.yaml:3:10: workers.long.every: tickwork: add worker "long": Schedule: the worker is a long-running one, and has no schedule to replace: not supported by this engine`)
+	require.EqualError(t, err, `tickwork.yaml:3:10: workers.long.every: the worker is a long-running one, and has no schedule to replace: not supported by this engine`)
 
 	err = m.Add(ctx, worker("fast", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrUnsupported)

@@ -139,6 +139,9 @@ func unknownScheme(scheme string) error {
 			return fmt.Errorf("%w for %s://: %s", ErrUnknownBackend, scheme, missing(name))
 		}
 	}
+	if m := meant(scheme, drivers.schemes()); m != "" {
+		return fmt.Errorf("%w for %s://%s", ErrUnknownBackend, scheme, m)
+	}
 	return fmt.Errorf("%w for %s://%s; a backend is registered by importing its package, and %sall has those of tickwork",
 		ErrUnknownBackend, scheme, knownAre(scheme, drivers.schemes()), importPath)
 }

@@ -62,6 +62,15 @@ func TestSetGivesABackendItsOwnConfiguration(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, redisConfig{Client: 1, Queues: 2, Namespace: "b"}, lastRedis)
 
+	cfg, err = backends.LoadFrom("f", "backend: fakeredis\nfakeredis: {queues: 4}", "TICKWORK_FAKEREDIS_LEASE=2s")
+	require.NoError(t, err)
+	cfg.Set("fakeredis", redisConfig{Client: 1, Queues: 2, Lease: time.Second, Strict: new(true)})
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.NoError(t, err)
+	assert.Equal(t, redisConfig{Client: 1, Queues: 4, Lease: 2 * time.Second, Strict: new(true)}, lastRedis, "what an operator says comes over it")
+
+	cfg = backends.Config{Backend: "fakeredis", Namespace: "b"}
+	cfg.Set("fakeredis", redisConfig{Queues: 2})
 	cfg.Set("fakeredis", nil)
 	_, err = backends.Open(context.Background(), cfg, quiet)
 	require.NoError(t, err)

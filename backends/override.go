@@ -10,16 +10,16 @@ import (
 )
 
 // scheduleKeys are the keys of an Override that make a schedule.
-var scheduleKeys = []string{"every", "cron", "timezone", "delay"}
+var scheduleKeys = []string{"every", "offset", "cron", "timezone", "delay"}
 
 func (o Override) hasSchedule() bool {
-	return o.Every != 0 || o.Cron != "" || o.Delay != 0 || o.Timezone != ""
+	return o.Every != 0 || o.Cron != "" || o.Delay != 0 || o.Timezone != "" || o.Offset != 0
 }
 
 // over returns o, with base's for what o does not give.
 func (o Override) over(base Override) Override {
 	if o.hasSchedule() {
-		base.Every, base.Cron, base.Timezone, base.Delay = 0, "", "", 0
+		base.Every, base.Offset, base.Cron, base.Timezone, base.Delay = 0, 0, "", "", 0
 	}
 	v, b := reflect.ValueOf(&o).Elem(), reflect.ValueOf(base)
 	for i := range v.NumField() {
@@ -50,6 +50,12 @@ func (o Override) apply(w core.Worker) (core.Worker, error) {
 	}
 	if o.Jitter != nil {
 		w.Jitter = *o.Jitter
+	}
+	if o.Misfire != nil {
+		w.Misfire = *o.Misfire
+	}
+	if o.MaxLate != nil {
+		w.MaxLate = *o.MaxLate
 	}
 	if o.RunOnStart != nil {
 		w.RunOnStart = *o.RunOnStart
@@ -86,6 +92,8 @@ func (o Override) configured() []string {
 		{"Timeout", o.Timeout != nil},
 		{"Retry", o.Retry != nil},
 		{"Jitter", o.Jitter != nil},
+		{"Misfire", o.Misfire != nil},
+		{"MaxLate", o.MaxLate != nil},
 		{"RunOnStart", o.RunOnStart != nil},
 		{"Disabled", o.Enabled != nil},
 	} {
@@ -111,6 +119,10 @@ func (o Override) keyOf(field string) string {
 		return "timeout"
 	case "Jitter":
 		return "jitter"
+	case "Misfire":
+		return "misfire"
+	case "MaxLate":
+		return "max_late"
 	case "RunOnStart":
 		return "run_on_start"
 	case "Retry", "Retry.MaxAttempts":
@@ -123,7 +135,7 @@ func (o Override) keyOf(field string) string {
 func (o Override) schedule() (core.Schedule, error) {
 	switch {
 	case o.Every != 0:
-		return core.Every(o.Every), nil
+		return core.Every(o.Every).Offset(o.Offset), nil
 	case o.Delay != 0:
 		return core.Delay(o.Delay), nil
 	case o.Cron == "":

@@ -117,7 +117,7 @@ func TestPreflightTellsAllThatIsWrong(t *testing.T) {
 	assert.Equal(t, []string{
 		"backends: fakeredis: dial redis://*****@host: connection refused",
 		"tickwork.yaml:5:3: workers.b: no worker of this name was added",
-		`tickwork.yaml:4:7: workers.a.jitter: tickwork: add worker "a": Jitter: must be shorter than the period of 1m0s, got 2m0s`,
+		`tickwork.yaml:4:7: workers.a.jitter: must be shorter than the period of 1m0s, got 2m0s`,
 		`tickwork: add worker "a b": Name: has ' ' at byte 1; letters, digits and . _ - / : are allowed`,
 		`tickwork: worker "rotten": Schedule: the schedule panicked: rotten`,
 	}, strings.Split(err.Error(), "\n"))

@@ -18,13 +18,16 @@ import (
 )
 
 // TestEveryBackendRunsTheSame: one program, a day of virtual time in which the
-// clocks of Berlin go forward, and nothing but one word of its configuration
-// changed: what runs is the same slot by slot on every registered backend.
+// clocks of Berlin go forward and an operator pauses, triggers and changes
+// workers, and nothing but one word of its configuration changed: what runs is
+// the same slot by slot on every registered backend.
 func TestEveryBackendRunsTheSame(t *testing.T) {
 	want := day(t, "native")
 	require.Len(t, want, len(program(nil)))
 	assert.Len(t, want["minutely"], 26*60+1)
-	assert.Equal(t, "2000-03-26T01:00:00Z after 1 attempts: succeeded", want["cron"][0], "half past two is skipped by the clocks")
+	assert.Equal(t, []string{"manual after 1 attempts: succeeded", "2000-03-26T01:10:00Z skipped 1: paused"}, want["paused"][18:20])
+	assert.Equal(t, []string{"2000-03-26T06:00:00Z +0s after 1 attempts: succeeded", "removed"}, want["removed"][7:])
+	assert.Equal(t, "2000-03-26T01:00:00Z +0s after 1 attempts: succeeded", want["cron"][0], "half past two is skipped by the clocks")
 	for _, name := range backends.Registered() {
 		t.Run(name, func(t *testing.T) {
 			got := day(t, name)
@@ -56,8 +59,7 @@ workers:
 			require.NoError(t, m.Add(t.Context(), w))
 		}
 		require.NoError(t, m.Start(t.Context()))
-		time.Sleep(26 * time.Hour)
-		synctest.Wait()
+		d.control(t, m, 26*time.Hour)
 		status := m.Workers()
 		require.NoError(t, m.Stop(context.Background()))
 		for _, w := range status {
@@ -67,6 +69,29 @@ workers:
 		diary = d.entries
 	})
 	return diary
+}
+
+// control is the operator's day: what is done to the workers while they run.
+func (d *recorder) control(t *testing.T, m core.Manager, day time.Duration) {
+	ctx, begin := t.Context(), time.Now()
+	at := func(after time.Duration) {
+		time.Sleep(time.Until(begin.Add(after)))
+		synctest.Wait()
+	}
+	at(3 * time.Hour)
+	require.NoError(t, m.Pause(ctx, "paused"))
+	require.NoError(t, m.Trigger(ctx, "paused"))
+	at(5 * time.Hour)
+	require.NoError(t, m.Resume(ctx, "paused"))
+	at(6*time.Hour + 20*time.Second)
+	require.NoError(t, m.Trigger(ctx, "slow"))
+	require.NoError(t, m.Trigger(ctx, "slow")) // waits for the first
+	at(7 * time.Hour)
+	require.NoError(t, m.Reschedule(ctx, "changed", core.Cron("5 */3 * * *")))
+	at(8 * time.Hour)
+	require.NoError(t, m.Remove(ctx, "removed"))
+	d.write("removed", "removed")
+	at(day)
 }
 
 // program is workers of every kind.
@@ -94,6 +119,10 @@ func program(d *recorder) []core.Worker {
 		{Name: "panicking", Schedule: core.Every(6 * time.Hour), Run: func(context.Context) error { panic("no") }},
 		{Name: "at-start", Schedule: core.Every(12 * time.Hour), RunOnStart: true},
 		{Name: "long", Run: func(ctx context.Context) error { <-ctx.Done(); return nil }},
+		{Name: "paused", Schedule: core.Every(10 * time.Minute)},
+		{Name: "changed", Schedule: core.Every(time.Hour), Jitter: time.Minute},
+		{Name: "removed", Schedule: core.Every(time.Hour)},
+		{Name: "jittered", Schedule: core.Cron("0 2,3 * * *", core.In(berlin)), Jitter: 10 * time.Minute},
 		{Name: "configured", Schedule: core.Every(time.Second)},
 		{Name: "off", Schedule: core.Every(time.Second)},
 	}
@@ -138,6 +167,9 @@ func (d *recorder) observe(e core.Event) {
 	slot := "manual"
 	if e.Tick.Manual == "" {
 		slot = e.Tick.Slot.Format(time.RFC3339Nano)
+		if e.Kind == core.EventEnded { // when it began: after its jitter
+			slot += " +" + e.Time.Add(-e.Duration).Sub(e.Tick.Slot).Round(100*time.Millisecond).String()
+		}
 	}
 	switch e.Kind {
 	case core.EventEnded:

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // maxNamespace is the length of the longest namespace, in bytes.
@@ -59,10 +61,15 @@ func (k *checker) override(o Override) {
 	k.schedules(o)
 	k.positive("every", o.Every)
 	k.positive("delay", o.Delay)
+	k.offset(o)
 	k.notNegative("timeout", o.Timeout)
 	k.notNegative("jitter", o.Jitter)
+	k.notNegative("max_late", o.MaxLate)
 	if o.Jitter != nil && o.Every > 0 && *o.Jitter >= o.Every {
 		k.fail("jitter", fmt.Errorf("must be shorter than the period of %s, got %s", o.Every, *o.Jitter))
+	}
+	if o.MaxLate != nil && o.Misfire != nil && *o.Misfire == core.SkipMissed {
+		k.fail("max_late", fmt.Errorf("goes with misfire %s, and here is %s", core.RunLatest, core.SkipMissed))
 	}
 	if o.Retry != nil {
 		k.retry(*o.Retry)
@@ -78,6 +85,15 @@ func (k *checker) override(o Override) {
 		k.fail("cron", errors.New("is empty"))
 	case o.Timezone != "":
 		k.fail("timezone", errors.New("goes with cron, which is not given"))
+	}
+}
+
+func (k *checker) offset(o Override) {
+	switch {
+	case o.Every > 0 && o.Offset.Abs() >= o.Every:
+		k.fail("offset", fmt.Errorf("must be shorter than the period of %s, got %s", o.Every, o.Offset))
+	case o.Every == 0 && (o.Offset != 0 || k.given("offset")):
+		k.fail("offset", errors.New("goes with every, which is not given"))
 	}
 }
 

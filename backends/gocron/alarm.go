@@ -11,10 +11,10 @@ import (
 )
 
 // An alarm is what the engine keeps of a worker: the slot that it waits for.
-// To gocron it is the implementation of a cron schedule, and a task. When
-// gocron calls the task, ring, the alarm finds out by the instance's clock which
-// slot is due, if any, and delivers it. Then gocron calls Next to learn when to
-// call again.
+// To gocron it is the implementation of a cron schedule, and what to call. When
+// gocron calls ring, the alarm finds out by the instance's clock which slot is
+// due, if any, and delivers it. Then gocron calls Next to learn when to call
+// again.
 type alarm struct {
 	engine *engine
 	job    *core.Job
@@ -123,8 +123,8 @@ func (a *alarm) drop(sets uint32) {
 	}
 }
 
-// ring is the task: gocron calls it at the time that Next gave, or at any time
-// for a RunNow, on a goroutine that gocron waits for. So it returns soon.
+// ring is what gocron calls, at the time that Next gave, or at any time for a
+// RunNow, on a goroutine that gocron waits for. So it returns soon.
 func (a *alarm) ring(gen uint32) {
 	e := a.engine
 	v, ok := e.enter()

@@ -15,8 +15,10 @@
 // memory: what was due while the process did not exist is not made up (PER-7).
 //
 // Prefer the native engine where nothing asks for gocron: gocron takes some 20
-// to 30 µs of CPU for each run, on top of the run itself, and is good for about
-// ten thousand workers that are due every second; native takes one.
+// to 25 µs of CPU for each call, where native takes one, and so is good for
+// about ten thousand workers that are due every second. Beside a plain gocron
+// job a worker takes some 2 µs more, or some 4 µs in a scheduler of your own,
+// whose monitors hear of each call; and some 600 bytes more.
 //
 // # Workers as jobs
 //

@@ -27,7 +27,7 @@ type Config struct {
 	Scheduler gocron.Scheduler
 
 	// Tags are put on the gocron job of every worker, after Tag.
-	Tags []string
+	Tags []string `yaml:"tags"`
 }
 
 // Tag is on the gocron job of every worker, so that monitors and dashboards can
@@ -37,11 +37,15 @@ const Tag = "tickwork"
 // New returns a manager that runs its workers by gocron's timers. Its error is
 // always nil; the signature is that of every backend.
 func New(cfg Config, opts core.Options) (core.Manager, error) {
-	return core.NewManager(NewEngine(cfg), opts), nil
+	e := newEngine(cfg)
+	e.real = opts.Now == nil
+	return core.NewManager(e, opts), nil
 }
 
 // NewEngine returns the engine alone, for those who wrap it.
-func NewEngine(cfg Config) core.Engine {
+func NewEngine(cfg Config) core.Engine { return newEngine(cfg) }
+
+func newEngine(cfg Config) *engine {
 	return &engine{
 		scheduler: cfg.Scheduler,
 		lent:      cfg.Scheduler != nil,
@@ -62,12 +66,16 @@ const (
 	stopTimeout = time.Second
 )
 
-var errShutDown = errors.New("the gocron scheduler was shut down")
+var (
+	errShutDown = errors.New("the gocron scheduler was shut down")
+	errRung     = errors.New("rung") // to gocron only
+)
 
 // engine keeps an alarm for each job, which is a job in gocron's scheduler.
 type engine struct {
 	scheduler gocron.Scheduler
 	lent      bool // the scheduler is the program's
+	real      bool // the instance's clock is known to be the real one
 	tags      []string
 	host      core.Host
 	began     time.Time
@@ -168,20 +176,33 @@ func (e *engine) Stop(ctx context.Context) error {
 // a new id each time: gocron takes what comes back late from a job that was
 // replaced by Update for its successor's, and cancels that one's timer.
 func (e *engine) arm(a *alarm, text string, gen uint32) (uuid.UUID, error) {
-	job, err := e.scheduler.NewJob(
-		gocron.CronJob(text, true),
-		gocron.NewTask(func() { a.ring(gen) }),
+	task := gocron.NewTask(func() { a.ring(gen) })
+	options := []gocron.JobOption{
 		gocron.WithName(a.job.Name()),
 		gocron.WithTags(e.tags...),
 		gocron.WithCronImplementation(a),
 		gocron.WithIntervalFromCompletion(), // ask for the next time after the call, not before it
 		gocron.WithDisabledDistributedJobLocker(true),
-	)
+	}
+	if !e.lent {
+		// For each task that it calls gocron tells its scheduler when that began
+		// and when it ended, two messages of more than a µs each, for those who
+		// look at its jobs. Nobody can look into this scheduler: it gets a task
+		// that it never calls, because the listener before it rings and declines.
+		task = gocron.NewTask(func() {})
+		options = append(options, gocron.WithEventListeners(
+			gocron.BeforeJobRunsSkipIfBeforeFuncErrors(func(uuid.UUID, string) error {
+				a.ring(gen)
+				return errRung
+			})))
+	}
+	job, err := e.scheduler.NewJob(gocron.CronJob(text, true), task, options...)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), err)
 	}
 	if !a.asked() { // the scheduler is not started yet, or it is shut down, which NewJob does not tell
 		if _, err := job.NextRun(); err != nil {
+			e.disarm(job.ID())
 			return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), errShutDown)
 		}
 	}

@@ -112,9 +112,12 @@ func distinct(last, t time.Time) time.Time {
 // elsewhere shows another time than UTC does at every instant.
 var elsewhere = time.FixedZone("", int(time.Hour/time.Second))
 
-func sameOnTheWall(a, b time.Time) bool {
-	return a.Second() == b.Second() && a.Minute() == b.Minute() && a.Hour() == b.Hour() &&
-		a.YearDay() == b.YearDay() && a.Year() == b.Year()
+func sameOnTheWall(a, b time.Time) bool { return wall(a) == wall(b) }
+
+// wall returns the second that a clock on the wall shows.
+func wall(t time.Time) int64 {
+	_, offset := t.Zone()
+	return t.Unix() + int64(offset)
 }
 
 func later(a, b time.Time) time.Time {

@@ -3,6 +3,9 @@ package gocron_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-891a2e1b/tickwork/backends"
 	"github.com/seed-891a2e1b/tickwork/backends/gocron"
 	"github.com/seed-891a2e1b/tickwork/core"
 )
@@ -341,3 +345,28 @@ func (m *monitor) IncrementJob(_ uuid.UUID, name string, tags []string, status u
 }
 
 func (m *monitor) RecordJobTiming(_, _ time.Time, _ uuid.UUID, _ string, _ []string) {}
+
+// The tags can be given by a file, the environment and a URL.
+func TestTagsFromConfiguration(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tickwork.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("backend: gocron\ngocron: {tags: [billing, nightly]}\n"), 0o600))
+	fromFile, err := backends.Load(file)
+	require.NoError(t, err)
+	fromURL, err := backends.ParseURL("gocron://?tags=billing,nightly")
+	require.NoError(t, err)
+	t.Setenv("TICKWORK_BACKEND", "gocron")
+	t.Setenv("TICKWORK_GOCRON_TAGS", "billing,nightly")
+	fromEnv, err := backends.Load("")
+	require.NoError(t, err)
+	for _, cfg := range []backends.Config{fromFile, fromURL, fromEnv} {
+		s := scheduler(t)
+		cfg.Set("gocron", gocron.Config{Scheduler: s})
+		m, err := backends.Open(t.Context(), cfg, core.Options{Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error { return nil }}))
+		require.NoError(t, m.Start(t.Context()))
+		require.Len(t, s.Jobs(), 1)
+		assert.Equal(t, []string{gocron.Tag, "billing", "nightly"}, s.Jobs()[0].Tags())
+		require.NoError(t, m.Stop(t.Context()))
+	}
+}

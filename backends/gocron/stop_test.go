@@ -70,6 +70,7 @@ func TestStopInABubble(t *testing.T) {
 					require.NoError(t, m.Add(t.Context(), r.worker("w", core.Every(time.Second), nil)))
 				}
 			}
+			synctest.Wait() // for the run of this very instant, if there is one
 			before := len(r.of("w"))
 			require.NoError(t, m.Reschedule(t.Context(), "w", core.Every(time.Second)))
 			sleep(10 * time.Second)

@@ -65,7 +65,11 @@ func (e *engine) see(now, actual time.Time) view {
 // now reads the instance's wall clock and the real one, and notes the skew: by
 // how much the real one is ahead. It is exactly zero where they are the same.
 func (e *engine) now() (now, actual time.Time) {
-	actual, now = time.Now(), e.host.Now()
+	actual = time.Now()
+	if e.real {
+		return actual.Round(0), actual
+	}
+	now = e.host.Now()
 	skew := actual.Sub(now)
 	if skew < 0 && (skew > -soon || !now.After(time.Now())) {
 		skew = 0
