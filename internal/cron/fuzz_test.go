@@ -8,7 +8,7 @@ import (
 )
 
 // What each target begins with, beside these: testdata/fuzz holds, of the inputs
-// that half an hour of fuzzing found interesting, those few that by the blocks they
+// that half an hour of fuzzing each found interesting, those few that by the blocks they
 // run, and how often, make up nearly all of them.
 var fuzzExprs = []string{
 	"* * * * *", "0 0 * * * *", "*/15 9-17 1,15 JAN-mar MON-FRI", "30 2 * * *", "0 */24 2-8 9 */7",
