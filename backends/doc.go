@@ -31,5 +31,6 @@
 //
 // Call Register from an init function of the package that has the engine. The
 // section of a file with the backend's name, the environment and URLs are
-// decoded into a type of your own; see Driver, and examples/custom-backend.
+// decoded into a type of your own; see Driver, its example, and
+// examples/custom-backend.
 package backends

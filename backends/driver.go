@@ -38,7 +38,8 @@ type Driver[C any] struct {
 	// is nil for a backend without a broker.
 	Namespace func(cfg *C, namespace string)
 
-	// URL puts a URL into the backend's own configuration. Of the parameters
+	// URL puts a URL into the backend's own configuration. It may have several
+	// hosts: they are all in u.Host, divided by commas. Of the parameters
 	// the URL still has those of Params; the others were keys of C, and are set
 	// after it. It is nil for a backend whose URL has only a scheme and
 	// parameters.
@@ -144,6 +145,9 @@ func (r *registry) add(d *driver) {
 		refuse("the name is taken")
 	}
 	for _, scheme := range d.schemes {
+		if !goodScheme(scheme) || scheme != strings.ToLower(scheme) {
+			refuse("%q is no scheme: a lower-case letter, then lower-case letters, digits and + - .", scheme)
+		}
 		if other := r.byScheme[scheme]; other != nil {
 			refuse("%s has the scheme %q", other.name, scheme)
 		}

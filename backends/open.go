@@ -73,6 +73,7 @@ func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manage
 //
 //	native://
 //	nats://localhost:4222?namespace=billing
+//	nats://a:4222,b:4222,c:4222
 //
 // The scheme chooses the backend. The parameters are the keys of the backend's
 // section, and namespace; one that is neither is an error, and so is one that
@@ -99,7 +100,7 @@ func ParseURL(rawURL string) (Config, error) {
 	fail := func(format string, args ...any) (Config, error) {
 		return Config{}, &Error{Err: fmt.Errorf(scheme+"://… "+format, args...)}
 	}
-	u, err := url.Parse(rawURL)
+	u, err := parseHosts(rawURL)
 	if err != nil { // not quoted: it shows the part that it could not read
 		return fail("is not a URL; are the special characters in its password percent-encoded?")
 	}
@@ -130,6 +131,33 @@ func ParseURL(rawURL string) (Config, error) {
 		return Config{}, err
 	}
 	return cfg, nil
+}
+
+// parseHosts is url.Parse of a URL that may have several hosts, divided by
+// commas, as those of clusters do; they are all in the URL's Host.
+func parseHosts(rawURL string) (*url.URL, error) {
+	scheme, rest, _ := strings.Cut(rawURL, "://")
+	tail := ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest, tail = rest[:i], rest[i:]
+	}
+	at := strings.LastIndexByte(rest, '@') + 1
+	user, hosts := rest[:at], rest[at:]
+	list := strings.Split(hosts, ",")
+	if len(list) == 1 {
+		return url.Parse(rawURL)
+	}
+	for _, host := range list {
+		if u, err := url.Parse(scheme + "://" + host); err != nil || host == "" || u.Host != host {
+			return nil, errors.New("a host cannot be read")
+		}
+	}
+	u, err := url.Parse(scheme + "://" + user + list[0] + tail)
+	if err != nil {
+		return nil, err
+	}
+	u.Host = hosts
+	return u, nil
 }
 
 // unknownScheme says which there are, or which import is missing.

@@ -104,6 +104,18 @@ func TestOpenURL(t *testing.T) {
 	assert.Equal(t, want, lastRedis)
 }
 
+func TestOpenURLOfSeveralHosts(t *testing.T) {
+	_, err := backends.OpenURL(context.Background(), "fakeredis://u:p%2Fq@a:1,[::1]:2,c/2?namespace=billing", quiet)
+	require.NoError(t, err)
+	assert.Equal(t, redisConfig{URL: "fakeredis://u:p%2Fq@a:1,[::1]:2,c/2", Namespace: "billing"}, lastRedis)
+	for _, u := range []string{"fakeredis://u:secret@a,/x", "fakeredis://u:secret@a:b,c", "fakeredis://u:se,cret/x@a,b", "fakeredis://u:se,cret@a b,c"} {
+		_, err := backends.OpenURL(context.Background(), u, quiet)
+		assert.EqualError(t, err, "backends: fakeredis://… is not a URL; are the special characters in its password percent-encoded?", u)
+	}
+	_, err = backends.OpenURL(context.Background(), "fakeredis://u:secret@a,b/bad", quiet)
+	assert.EqualError(t, err, "backends: fakeredis: no such database: fakeredis://*****@a,b/bad")
+}
+
 func TestOpenURLTellsWhatIsWrong(t *testing.T) {
 	for u, want := range map[string]string{
 		"":                                      "backends: not a URL of the form scheme://…, nor the name of a backend",
@@ -144,6 +156,9 @@ func TestRegisterRefuses(t *testing.T) {
 		"the name is taken": func() { backends.Register(backends.Driver[struct{}]{Name: "native", New: open}) },
 		`has the scheme "x"`: func() {
 			backends.Register(backends.Driver[struct{}]{Name: "x", Schemes: []string{"native"}, New: open})
+		},
+		"is no scheme": func() {
+			backends.Register(backends.Driver[struct{}]{Name: "x", Schemes: []string{"X_"}, New: open})
 		},
 		"is not a struct": func() {
 			backends.Register(backends.Driver[int]{Name: "x", New: func(int, core.Options) (core.Manager, error) { return nil, nil }})
