@@ -148,7 +148,7 @@ func (c *candidate) take(s State) {
 		c.lookAt = time.Time{}
 	}
 	pausedBefore := c.control.Paused
-	if first || s.Control.Rev > c.revs[1] {
+	if s.Control.Rev > c.revs[1] { // a Watcher may leave it out
 		c.control, c.revs[1] = control, s.Control.Rev
 		c.lookAt = time.Time{}
 	}

@@ -114,12 +114,22 @@ func (s *MemoryStore) reach(ctx context.Context) (sp *space, unlock func(), err 
 
 // Open implements Store.
 func (s *MemoryStore) Open(ctx context.Context, _ core.Host) error {
-	_, unlock, err := s.reach(ctx)
-	if err == nil {
-		unlock()
+	for {
+		try, cancel := context.WithTimeout(ctx, openEvery)
+		_, unlock, err := s.reach(try)
+		cancel()
+		switch {
+		case err == nil:
+			unlock()
+			return nil
+		case ctx.Err() != nil:
+			return err
+		}
 	}
-	return err
 }
+
+// openEvery is how long one attempt to reach the broker may take.
+const openEvery = 100 * time.Millisecond
 
 // Load implements Store.
 func (s *MemoryStore) Load(ctx context.Context, workers []string) ([]State, error) {

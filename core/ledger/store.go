@@ -17,9 +17,13 @@ import (
 //   - A write is a compare-and-set: it happens if the record's revision is
 //     still the one given, and not at all otherwise. All instances see the
 //     writes of a record in one order.
-//   - A revision is never zero, which stands for a record that is not there, and
-//     never comes back: a record that was lost and made anew has a revision that
-//     it never had before, or Pulse.Born has changed.
+//   - A revision is never zero, which stands for a record that is not there. It
+//     rises with each write of the record, and never comes back: a record that
+//     was lost and made anew has a revision that it never had before, or
+//     Pulse.Born has changed.
+//   - Names are of letters, digits and . _ - / :, up to 128 bytes, and differ in
+//     each of them. The name of an instance is any text. A value is kept byte by
+//     byte.
 //   - ErrConflict says that the write did not happen, and comes with the present
 //     state. After any other error it may have happened or not.
 //   - Methods are called from any goroutine, each with a context that ends, which
@@ -34,6 +38,8 @@ type Store interface {
 	Load(ctx context.Context, workers []string) ([]State, error)
 
 	// WriteLease writes a worker's lease record, and returns the state after it.
+	// A Watcher may leave out the record that was not written, but not from the
+	// state that comes with ErrConflict.
 	WriteLease(ctx context.Context, w Write) (State, error)
 
 	// WriteControl writes a worker's control record if its revision is w.Rev.

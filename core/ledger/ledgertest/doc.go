@@ -1,0 +1,26 @@
+// Package ledgertest tests a ledger.Store: the test of a store of your own is
+// one call of Run.
+//
+//	func TestStore(t *testing.T) {
+//		ledgertest.Run(t, ledgertest.Backend{
+//			Name: "mine",
+//			New: func(t *testing.T) ledgertest.Broker {
+//				server := startServer(t)
+//				return ledgertest.Broker{
+//					Open: func() ledger.Store { return mine.NewStore(server.Addr(), "test") },
+//					Lose: server.Flush,
+//				}
+//			},
+//		})
+//	}
+//
+// Each obligation in the comments of ledger.Store and ledger.Watcher has cases,
+// each a subtest named obligation/case. They run in virtual time, in a
+// testing/synctest bubble each, or with WallClock in real time.
+//
+// A store that passes can be trusted with the rules of the cluster; that the
+// engine on it keeps them is for the package conformance to say.
+//
+// The suite is itself tested by mutants: stores that are broken in one way each,
+// which it must find out.
+package ledgertest

@@ -1,0 +1,109 @@
+package ledgertest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// A Backend is what the suite tests: a way to make brokers, and stores on them.
+type Backend struct {
+	// Name names the store in failures: "redis".
+	Name string
+
+	// New returns what one case needs. In virtual time it is called inside of
+	// the case's bubble, so that what it starts is in there too; what it started
+	// it ends with t.Cleanup. In real time the broker may be one for all cases,
+	// with a namespace for each.
+	New func(t *testing.T) Broker
+
+	// WallClock runs the cases in real time instead of in virtual time.
+	WallClock bool
+
+	// Only runs the cases of these obligations alone; empty is all.
+	Only []string
+}
+
+// A Broker is a broker with an empty namespace.
+type Broker struct {
+	// Open returns a new store on the namespace, as another instance would have
+	// it. The suite calls the store's Open, and closes it.
+	Open func() ledger.Store
+
+	// Other returns a new store on another namespace of the same broker. Nil
+	// leaves out the cases about that.
+	Other func() ledger.Store
+
+	// Lose has the broker lose the namespace's data, as a broker that keeps them
+	// in memory does when it is restarted. Nil leaves out the cases about that:
+	// only for a broker that cannot.
+	Lose func()
+
+	// Down makes the broker unreachable, or reachable again. What was sent to it
+	// meanwhile is lost. Nil leaves out the cases about that.
+	Down func(down bool)
+}
+
+// Run tests a store.
+func Run(t *testing.T, b Backend) {
+	t.Helper()
+	if b.Name == "" || b.New == nil {
+		t.Fatal("ledgertest: a Backend needs a Name and a New")
+	}
+	for _, c := range suite {
+		if len(b.Only) > 0 && !slices.Contains(b.Only, c.about) {
+			continue
+		}
+		t.Run(c.about+"/"+c.name, func(t *testing.T) {
+			failures, skipped := judge(t, b, c)
+			switch {
+			case len(failures) > 0:
+				t.Errorf("%s: a store must do this: %s\n\n%s\n\nAgain: go test -run '^%s$'", b.Name, c.text, strings.Join(failures, "\n\n"), t.Name())
+			case skipped != "":
+				t.Skip(skipped)
+			}
+		})
+	}
+}
+
+// judge runs one case, and returns what was wrong, or why it was left out.
+func judge(t *testing.T, b Backend, c kase) (failures []string, skipped string) {
+	tr := &trial{kase: c, wall: b.WallClock}
+	if b.WallClock {
+		tr.broker = b.New(t)
+		tr.play()
+		return tr.verdict()
+	}
+	// What the runtime says of a bubble that cannot go on is this case's
+	// failure, not the end of the test binary.
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				tr.Errorf("after the case goroutines were left behind, or all were blocked: %v", p)
+			}
+		}()
+		synctest.Test(t, func(t *testing.T) {
+			tr.broker = b.New(t)
+			tr.play()
+		})
+	}()
+	return tr.verdict()
+}
+
+// A kase is one test of one obligation. (case is taken.)
+type kase struct {
+	about string // the obligation: "write"
+	name  string // in words, with dashes
+	text  string // what the store must do, in a sentence
+	run   func(*trial)
+}
+
+// String returns the name of the subtest.
+func (c kase) String() string { return fmt.Sprintf("%s/%s", c.about, c.name) }
+
+// suite is all cases.
+var suite = slices.Concat(writeCases, guardCases, contentionCases, loadCases, nameCases, registryCases, lossCases, watchCases, contextCases, closeCases)
