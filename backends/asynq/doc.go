@@ -1,0 +1,2 @@
+// Package asynq runs workers through github.com/hibiken/asynq, on Redis.
+package asynq
