@@ -4,8 +4,10 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -18,7 +20,8 @@ import (
 // bubble. Its connections go through it, and can be cut.
 type Mini struct {
 	*miniredis.Miniredis
-	net network
+	net  network
+	down atomic.Bool
 }
 
 // NewMini returns an empty Redis. Keys expire by the clock, which in a bubble is
@@ -39,9 +42,9 @@ func (m *Mini) Age(queue string) {
 // nothing twice. Close it, and the Mini, when the case is over.
 func (m *Mini) Client(node string) *redis.Client {
 	const patience = 3 * time.Second
-	return redis.NewClient(&redis.Options{
+	client := redis.NewClient(&redis.Options{
 		Addr:                  "mini",
-		Dialer:                func(ctx context.Context, _, _ string) (net.Conn, error) { return m.net.dial(ctx, node, m.Dial) },
+		Dialer:                func(ctx context.Context, _, _ string) (net.Conn, error) { return m.net.dial(ctx, node, m.dial) },
 		DialTimeout:           patience,
 		ReadTimeout:           patience,
 		WriteTimeout:          patience,
@@ -53,6 +56,28 @@ func (m *Mini) Client(node string) *redis.Client {
 		// It would look the address up, which a bubble does not survive.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+	client.AddHook(idle{m, node})
+	return client
+}
+
+// Down makes Redis refuse all connections and drop those there are, or take them
+// again. It keeps its data.
+func (m *Mini) Down(down bool) {
+	m.down.Store(down)
+	if down {
+		m.Close()
+	}
+}
+
+func (m *Mini) isDown() bool { return m.down.Load() }
+
+var errDown = errors.New("connection refused: Redis in memory is down")
+
+func (m *Mini) dial() (net.Conn, error) {
+	if m.isDown() {
+		return nil, errDown
+	}
+	return m.Dial()
 }
 
 // Cut cuts a node off from Redis, or heals that: what it sends is swallowed, and
