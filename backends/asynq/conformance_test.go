@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 // a millisecond, so that they should be rare; above all in the cases that wait
 // for a date and then span weeks. A bubble begins in 2000.
 func virtual() asynq.Config {
-	lease := time.Minute
+	lease := 100 * time.Second
 	if time.Now().Year() > 2000 {
 		lease = 30 * time.Minute
 	}

@@ -48,7 +48,7 @@ const (
 
 	// patient bounds how long a question waits: asynq has written into it when
 	// the lease on the task, of 30 seconds, is to end.
-	patient = 5 * time.Second
+	patient = 10 * time.Second
 
 	// backAt is how soon asynq asks again that was answered with nothing.
 	backAt = time.Millisecond

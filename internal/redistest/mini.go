@@ -13,7 +13,12 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	lua "github.com/yuin/gopher-lua"
 )
+
+// miniredis makes a Lua for each script; as it comes, most of that is clearing
+// memory that no script of ours and of asynq's needs.
+func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 }
 
 // A Mini is a Redis in this process's memory that is reached without a network,
 // so that it works in a testing/synctest bubble. There, make it inside the
