@@ -4,6 +4,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
 // NewOver is New with clients made by open, each of which the engine closes.
@@ -13,4 +14,9 @@ func NewOver(cfg Config, open func() redis.UniversalClient, opts core.Options) (
 		return nil, err
 	}
 	return core.NewManager(engine, opts), nil
+}
+
+// NewStore returns the store of a namespace, whose client is made by open.
+func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store {
+	return &store{target: target{open: open, address: "the test's"}, queue: queueOf(namespace), writes: newWriteNames()}
 }
