@@ -262,9 +262,9 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 		if job.Misfire(slot, missed) {
 			job.Go(e.life, job.Tick(slot), nil)
 		}
-	case c.passes(slot, missed):
+	case c.passes(slot, missed) && e.cfg.Dispatcher == nil:
 	case e.cfg.Dispatcher != nil:
-		c.dispatch(slot)
+		c.dispatch(slot) // also what is passed over: the queue's own tools show it
 	default:
 		e.timers.after(c.courtesy(slot), func() { e.submit(c) })
 	}
