@@ -21,8 +21,8 @@ type Config struct {
 	//
 	//	redis://user:password@host:6379/0          rediss:// with TLS
 	//	unix://user:password@/run/redis.sock?db=0
-	//	redis-sentinel://host:26379/0?master_name=mymaster&addr=host2:26379
-	//	redis-cluster://host:7000?addr=host2:7000  rediss-…:// with TLS
+	//	redis-sentinel://host:26379,host2:26379/0?master_name=mymaster
+	//	redis-cluster://host:7000,host2:7000       rediss-…:// with TLS
 	//
 	// The parameters are go-redis's: those of its ParseURL, ParseFailoverURL and
 	// ParseClusterURL. Of a Sentinel's URL the user is the Sentinel's, and the

@@ -70,7 +70,16 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 	if scheme != "unix" && (strings.Count(u.Path, "/") > 1 || strings.Trim(u.Path, "/0123456789") != "") {
 		return target{}, errors.New("its path is not the number of a database; are the special characters in its password percent-encoded?")
 	}
-	u.Scheme = scheme
+	hosts := strings.Split(u.Host, ",")
+	if len(hosts) > 1 && kind == "" {
+		return target{}, fmt.Errorf("has several hosts, which are for %s-cluster and %[1]s-sentinel", scheme)
+	}
+	query := u.Query()
+	query["addr"] = append(hosts[1:], query["addr"]...)
+	if len(query["addr"]) == 0 {
+		delete(query, "addr")
+	}
+	u.Scheme, u.Host, u.RawQuery = scheme, hosts[0], query.Encode()
 	plain := u.String()
 	switch kind {
 	case "cluster":

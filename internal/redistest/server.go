@@ -3,12 +3,14 @@ package redistest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +29,7 @@ type Server struct {
 	URL  string // redis://host:port/0
 
 	dir    string
+	tls    bool
 	args   []string
 	output bytes.Buffer
 
@@ -73,6 +76,18 @@ func URL(t testing.TB) string {
 	return url
 }
 
+// RealTLS is Real of a server that talks TLS alone.
+func RealTLS(t testing.TB, cert, key string) *Server {
+	t.Helper()
+	return Real(t, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+}
+
+// Sentinel is Real of a Sentinel, with a configuration file that it may write to.
+func Sentinel(t testing.TB, conf string) *Server {
+	t.Helper()
+	return Real(t, conf, "--sentinel")
+}
+
 // StartServer starts a server that keeps its data in a directory.
 func StartServer(dir string, args ...string) (*Server, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -83,11 +98,18 @@ func StartServer(dir string, args ...string) (*Server, error) {
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s := &Server{Addr: addr, URL: "redis://" + addr + "/0", dir: dir}
-	s.args = append([]string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always",
-	}, args...)
+	s := &Server{Addr: addr, URL: "redis://" + addr + "/0", dir: dir, tls: slices.Contains(args, "--tls-cert-file")}
+	ports := []string{"--port", strconv.Itoa(port)}
+	if s.tls {
+		ports = []string{"--port", "0", "--tls-port", strconv.Itoa(port)}
+	}
+	if slices.Contains(args, "--sentinel") {
+		s.args = slices.Concat(args, ports, []string{"--bind", "127.0.0.1", "--dir", dir})
+	} else {
+		s.args = slices.Concat(ports, []string{
+			"--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+		}, args)
+	}
 	if err := s.Start(); err != nil {
 		return nil, err
 	}
@@ -132,6 +154,9 @@ func (s *Server) answers() bool {
 		return false
 	}
 	defer conn.Close()
+	if s.tls {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return false
