@@ -35,8 +35,12 @@ type Server struct {
 type Option func(*server.Options)
 
 // InProcess has the server listen on no port: clients connect through Dial, or
-// with nats.InProcessServer.
-func InProcess(o *server.Options) { o.DontListen = true }
+// with nats.InProcessServer. It is for bubbles too, in which days pass in
+// milliseconds, and so it stirs seldom.
+func InProcess(o *server.Options) {
+	o.DontListen = true
+	o.PingInterval, o.SyncInterval = 24*time.Hour, 24*time.Hour
+}
 
 // Dir keeps the server's data in a directory that outlives it. Without it they
 // are in a temporary one, which Stop removes.
