@@ -29,6 +29,7 @@ func (s *store) silence() time.Duration { return max(2*s.cfg.Lease, time.Minute)
 // pulses is what the beats of this instance have found out.
 type pulses struct {
 	mu      sync.Mutex // beats are one at a time
+	looked  time.Time  // here, when the stream was last asked for
 	created time.Time  // the stream was
 	born    time.Time
 	behind  int    // beats in a row that found the stream behind what was acknowledged
@@ -74,16 +75,13 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 // info asks for the stream, which it makes again if there is none any more, and
 // finds out whether data were lost: the stream is another one, or its last
 // message is older than one that was acknowledged, as after a server's crash
-// that lost the end of its file.
+// that lost the end of its file. s.pulses.mu is held.
 func (s *store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 	s.mu.Lock()
 	highest := s.highest
 	s.mu.Unlock()
 	info, err := s.stream.Info(ctx)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if _, _, err = s.bucket.open(ctx, s.js); err != nil {
-			return nil, err
-		}
+	if vanished(err) && s.remake(ctx) {
 		info, err = s.stream.Info(ctx)
 	}
 	if err != nil {
@@ -93,6 +91,7 @@ func (s *store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, &configError{"the server is older than 2.10"}
 	}
 	p := &s.pulses
+	p.looked = time.Now()
 	switch {
 	case !info.Created.Equal(p.created):
 		first := p.created.IsZero()
@@ -153,7 +152,9 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	if err := s.link.check(); err != nil {
 		return nil, err
 	}
-	info, err := s.stream.Info(ctx)
+	s.pulses.mu.Lock()
+	info, err := s.info(ctx)
+	s.pulses.mu.Unlock()
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)
 	}

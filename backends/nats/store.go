@@ -164,6 +164,9 @@ func (s *store) get(ctx context.Context, key string) (ledger.Entry, error) {
 		return ledger.Entry{}, err
 	}
 	got, err := s.kv.Get(ctx, key)
+	if vanished(err) && s.remake(ctx) {
+		got, err = s.kv.Get(ctx, key)
+	}
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound): // ErrKeyDeleted is one
 		return ledger.Entry{}, nil
@@ -185,6 +188,9 @@ func (s *store) WriteControl(ctx context.Context, w ledger.Write) (ledger.State,
 
 func (s *store) write(ctx context.Context, kind string, w ledger.Write, record func(*ledger.State) *ledger.Entry) (ledger.State, error) {
 	rev, err := s.compareAndSet(ctx, kind+escape(w.Worker), w)
+	if vanished(err) && s.remake(ctx) {
+		rev, err = s.compareAndSet(ctx, kind+escape(w.Worker), w)
+	}
 	switch {
 	case err == nil:
 		return s.learn(w.Worker, ledger.Entry{Value: w.Value, Rev: rev}, record), nil
@@ -206,6 +212,18 @@ func (s *store) compareAndSet(ctx context.Context, key string, w ledger.Write) (
 		return s.kv.Create(ctx, key, w.Value)
 	}
 	return s.kv.Update(ctx, key, w.Value, w.Rev)
+}
+
+// vanished tells whether the bucket is not there any more.
+func vanished(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse)
+}
+
+// remake makes the bucket again where somebody has deleted it. The next beat
+// finds out.
+func (s *store) remake(ctx context.Context) bool {
+	_, _, err := s.bucket.open(ctx, s.js)
+	return err == nil
 }
 
 // isConflict tells whether the record was at another revision. Servers with

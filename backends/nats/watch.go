@@ -56,6 +56,22 @@ func (s *store) watchAnew() {
 	}
 }
 
+// lookAfter is how long a watch goes on without a beat that has looked whether the
+// bucket is still the one that it is on.
+const lookAfter = 3 * time.Second
+
+// look looks for those who watch and do not beat.
+func (s *store) look(ctx context.Context) {
+	s.pulses.mu.Lock()
+	defer s.pulses.mu.Unlock()
+	if time.Since(s.pulses.looked) < lookAfter || s.link.check() != nil {
+		return
+	}
+	op, cancel := context.WithTimeout(ctx, lookAfter)
+	defer cancel()
+	_, _ = s.info(op)
+}
+
 // watch watches until it is to begin anew.
 func (s *store) watch(ctx context.Context, changed func(ledger.State), synced func()) error {
 	select {
@@ -76,12 +92,16 @@ func (s *store) watch(ctx context.Context, changed func(ledger.State), synced fu
 	}
 	defer drain(watcher)
 	defer cancel()
+	look := time.NewTicker(lookAfter)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.anew:
 			return nil
+		case <-look.C:
+			s.look(ctx)
 		case e, ok := <-watcher.Updates():
 			switch {
 			case !ok:

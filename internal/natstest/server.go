@@ -102,8 +102,13 @@ func (s *Server) ready() error {
 	return nil
 }
 
-// URL is the server's address.
+// URL is the server's address, unless it is InProcess.
 func (s *Server) URL() string { return fmt.Sprintf("nats://%s:%d", s.opts.Host, s.opts.Port) }
+
+// Connect makes a connection to the server within the process.
+func (s *Server) Connect(options ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect("", append(options, s.Dial())...)
+}
 
 // InProcessConn makes the server a nats.InProcessConnProvider.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.InProcessConn() }
