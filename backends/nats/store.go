@@ -193,7 +193,10 @@ func (s *store) write(ctx context.Context, kind string, w ledger.Write, record f
 	}
 	switch {
 	case err == nil:
-		return s.learn(w.Worker, ledger.Entry{Value: w.Value, Rev: rev}, record), nil
+		wrote := ledger.Entry{Value: w.Value, Rev: rev}
+		state := s.learn(w.Worker, wrote, record)
+		*record(&state) = wrote // the watch may have told of a later one
+		return state, nil
 	case !isConflict(err):
 		return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
 	}
