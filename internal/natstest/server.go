@@ -51,6 +51,18 @@ func Port(port int) Option { return func(o *server.Options) { o.Port = port } }
 
 // New starts a server.
 func New(options ...Option) (*Server, error) {
+	s, err := prepare(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return s, nil
+}
+
+// prepare makes a server that is not started.
+func prepare(options []Option) (*Server, error) {
 	s := &Server{opts: &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT,
 		JetStream: true, NoSigs: true, NoLog: true,
@@ -65,22 +77,12 @@ func New(options ...Option) (*Server, error) {
 		}
 		s.opts.StoreDir, s.dir = dir, dir
 	}
-	if err := s.Start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(s.dir))
-	}
 	return s, nil
 }
 
 // Start starts the server again after a Shutdown, on the same port and with the
 // same data.
 func (s *Server) Start() error {
-	if err := s.launch(); err != nil {
-		return err
-	}
-	return s.ready()
-}
-
-func (s *Server) launch() error {
 	opts := s.opts.Clone() // the server writes into its own
 	srv, err := server.NewServer(opts)
 	if err != nil {
@@ -88,10 +90,6 @@ func (s *Server) launch() error {
 	}
 	s.srv = srv
 	srv.Start()
-	return nil
-}
-
-func (s *Server) ready() error {
 	if !s.srv.ReadyForConnections(patience) {
 		s.Shutdown()
 		return fmt.Errorf("natstest: the server was not ready after %s", patience)
@@ -121,6 +119,9 @@ func (s *Server) Server() *server.Server { return s.srv }
 
 // Shutdown stops the server and keeps its data.
 func (s *Server) Shutdown() {
+	if s.srv == nil {
+		return
+	}
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
 }
