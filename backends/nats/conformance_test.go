@@ -3,12 +3,16 @@ package nats_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends/nats"
@@ -89,3 +93,44 @@ func (s *served) Stop(ctx context.Context) error {
 }
 
 func (s *served) end() error { return errors.Join(s.server.Stop(), os.RemoveAll(s.dir)) }
+
+// In real time, over TCP: one server for all cases, with a namespace for each
+// manager.
+func TestConformanceWallClock(t *testing.T) {
+	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
+		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
+	}
+	server := startServer(t)
+	config := func(namespace int64) nats.Config {
+		return nats.Config{URL: server.URL(), Namespace: fmt.Sprint("case-", namespace), Lease: wallLease}
+	}
+	makeLedgers(t, config)
+	var namespaces atomic.Int64
+	conformance.Run(t, conformance.Backend{Name: "nats-tcp", WallClock: true, Open: func(opts core.Options) (core.Manager, error) {
+		return nats.New(config(namespaces.Add(1)), opts)
+	}})
+	require.LessOrEqual(t, namespaces.Load(), int64(ledgers), "managers that the cases have opened")
+}
+
+const (
+	wallLease = 5 * time.Second
+	// ledgers is how many managers the cases open at most.
+	ledgers = 600
+)
+
+// makeLedgers makes ledgers that are not new when their cases come.
+func makeLedgers(t *testing.T, config func(int64) nats.Config) {
+	var made sync.WaitGroup
+	atOnce := make(chan struct{}, 100)
+	for i := range int64(ledgers) {
+		made.Go(func() {
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			m, err := nats.New(config(i+1), core.Options{Logger: quiet, ConnectTimeout: patience})
+			if assert.NoError(t, err) && assert.NoError(t, m.Start(context.Background())) {
+				stop(t, m)
+			}
+		})
+	}
+	made.Wait()
+}

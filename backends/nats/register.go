@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
 )
@@ -14,19 +15,19 @@ func init() {
 		New:       New,
 		Namespace: func(cfg *Config, namespace string) { cfg.Namespace = namespace },
 		URL:       takeURL,
-		Params:    []string{"server"},
 		Reach:     func(ctx context.Context, cfg Config) error { return newStore(cfg).reach(ctx) },
 	})
 }
 
-// takeURL takes a URL such as "nats://one:4222?server=two:4222&server=three:4222".
+// takeURL takes a URL whose hosts may be several servers of one cluster, to each
+// of which the user and the password before them belong.
 func takeURL(cfg *Config, u *url.URL) error {
-	more := u.Query()["server"]
-	first := *u
-	first.RawQuery = ""
-	cfg.URL = first.String()
-	for _, server := range more {
-		cfg.URL += "," + first.Scheme + "://" + server
+	var urls []string
+	for host := range strings.SplitSeq(u.Host, ",") {
+		one := *u
+		one.Host, one.RawQuery = host, ""
+		urls = append(urls, one.String())
 	}
+	cfg.URL = strings.Join(urls, ",")
 	return nil
 }
