@@ -34,6 +34,7 @@ type candidate struct {
 	hold    *hold
 	fails   int    // operations that failed in a row
 	retry   func() // stops the timer after which it is looked at again
+	taking  string // the trigger that is being claimed
 
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched

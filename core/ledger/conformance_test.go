@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 
 func TestConformance(t *testing.T) {
 	for name, store := range map[string]func(*ledger.Memory) ledger.Store{
-		"watching": func(m *ledger.Memory) ledger.Store { return m.Store("test") },
-		"polling":  func(m *ledger.Memory) ledger.Store { return m.Store("test").Polled() },
+		"watching":                func(m *ledger.Memory) ledger.Store { return m.Store("test") },
+		"polling":                 func(m *ledger.Memory) ledger.Store { return m.Store("test").Polled() },
+		"watching, answered late": func(m *ledger.Memory) ledger.Store { return late{m.Store("test")} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			conformance.Run(t, conformance.Backend{
@@ -24,4 +26,13 @@ func TestConformance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// late is a store whose watch has told of a write before its answer comes.
+type late struct{ *ledger.MemoryStore }
+
+func (s late) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	state, err := s.MemoryStore.WriteLease(ctx, w)
+	time.Sleep(time.Millisecond)
+	return state, err
 }
