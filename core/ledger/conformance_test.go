@@ -10,9 +10,9 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, store := range map[string]func(*ledger.Memory) ledger.Store{
-		"watching": func(m *ledger.Memory) ledger.Store { return m.Store("test") },
-		"polling":  func(m *ledger.Memory) ledger.Store { return m.Store("test").Polled() },
+	for name, store := range map[string]func(*ledger.MemoryStore) ledger.Store{
+		"watching": func(s *ledger.MemoryStore) ledger.Store { return s },
+		"polling":  func(s *ledger.MemoryStore) ledger.Store { return s.Polled() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			conformance.Run(t, conformance.Backend{
@@ -21,6 +21,7 @@ func TestConformance(t *testing.T) {
 					engine := ledger.NewEngine(ledger.Config{Name: "ledger", Lease: time.Minute, Store: store(ledger.NewMemory())})
 					return core.NewManager(engine, opts), nil
 				},
+				Cluster: func() (conformance.World, error) { return newWorld(store), nil },
 			})
 		})
 	}
