@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -29,7 +32,9 @@ type node struct {
 	name  string
 	m     core.Manager
 	watch *history.Node
-	ended bool // killed or stopped
+	// prefix is that of the namespace before its workers' names in the history.
+	prefix string
+	clock  *wallClock // the trial's, and set apart further
 }
 
 // clustered makes a case of what is tried in a world. What the history says of
@@ -66,12 +71,22 @@ func (c *cluster) startAt(name string, at site, workers ...core.Worker) *node {
 
 // open makes a node with workers, not started.
 func (c *cluster) open(name string, at site, workers ...core.Worker) *node {
-	n := &node{c: c, name: name, watch: history.NewNode(name, c.hear)}
+	prefix := ""
+	if at.namespace != "" {
+		prefix = at.namespace + "/"
+	}
+	n := &node{c: c, name: name, clock: &wallClock{offset: at.ahead}, prefix: prefix}
+	n.watch = history.NewNode(name, func(e history.Event) {
+		if e.Worker != "" {
+			e.Worker = prefix + e.Worker
+		}
+		c.hear(e)
+	})
 	opts := at.options
 	if opts.Instance == "" {
 		opts.Instance = name
 	}
-	opts.Now = func() time.Time { return c.clock.Now().Add(at.ahead) }
+	opts.Now = n.clock.Now
 	opts.Observers = append(slices.Clone(opts.Observers), n.watch.Observe)
 	m, err := c.world.Open(Node{Name: name, Namespace: at.namespace}, quiet(opts))
 	c.must(err, "Open "+name)
@@ -101,9 +116,11 @@ func (n *node) start() error {
 // add adds a worker.
 func (n *node) add(w core.Worker) {
 	c := n.c
+	spec := w
+	spec.Name = n.prefix + w.Name
 	c.mu.Lock()
-	if !slices.ContainsFunc(c.specs, func(s core.Worker) bool { return s.Name == w.Name }) {
-		c.specs = append(c.specs, w)
+	if !slices.ContainsFunc(c.specs, func(s core.Worker) bool { return s.Name == spec.Name }) {
+		c.specs = append(c.specs, spec)
 	}
 	c.mu.Unlock()
 	c.must(n.m.Add(context.Background(), n.watch.Worker(w)), "Add "+w.Name+" on "+n.name)
@@ -114,7 +131,6 @@ func (n *node) add(w core.Worker) {
 func (n *node) kill() {
 	n.c.world.Cut(n.name, true)
 	n.watch.Suffer(history.Killed)
-	n.ended = true
 }
 
 // cut cuts the node off from the broker.
@@ -131,7 +147,6 @@ func (n *node) heal() {
 // stop stops the node within a time.
 func (n *node) stop(within time.Duration) error {
 	n.watch.Suffer(history.Stopping)
-	n.ended = true
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	return n.m.Stop(ctx)
@@ -182,6 +197,12 @@ func (c *cluster) hear(e history.Event) {
 	}
 }
 
+// period is the base of the case's schedules: long beside the failover time.
+func (c *cluster) period() time.Duration {
+	p := c.trial.period()
+	return max(p, (4 * c.failover()).Truncate(p))
+}
+
 // failover is the engine's declared figure.
 func (c *cluster) failover() time.Duration { return c.features.Failover }
 
@@ -211,12 +232,50 @@ func (c *cluster) await(within time.Duration, worker string, n int) []history.Ru
 	return c.runs(worker)
 }
 
+// on returns the node of a run that was seen.
+func (c *cluster) on(r history.Run) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.nodes {
+		if n.name == r.Node {
+			return n
+		}
+	}
+	panic("no node " + r.Node)
+}
+
+// slots returns the slots that a worker's runs were of.
+func (c *cluster) slots(worker string) []time.Time {
+	var list []time.Time
+	for _, r := range c.runs(worker) {
+		if r.Tick.Manual == "" {
+			list = append(list, r.Tick.Slot)
+		}
+	}
+	return list
+}
+
+// punctual fails the case unless the runs from some number on are of these slots,
+// each begun in time.
+func (c *cluster) punctual(runs []history.Run, slots []time.Time, promise string) {
+	var got []time.Time
+	for _, r := range runs {
+		got = append(got, r.Tick.Slot)
+		if late := r.Begin.Sub(r.Tick.Slot); late > c.features.Lateness {
+			c.Errorf("%s began %s after its slot, on %s: %s", r.Tick.ID(), late, r.Node, promise)
+		}
+	}
+	require.Equal(c, stamps(slots), stamps(got), "the slots that were run: %s", promise)
+}
+
 // takes is a worker's function that takes a time, and gives up when its context
 // ends.
 func takes(d time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
 		select {
-		case <-time.After(d):
+		case <-timer.C:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -224,7 +283,35 @@ func takes(d time.Duration) func(context.Context) error {
 	}
 }
 
-// every is a worker of a schedule with a function.
+// nothing is a worker's function that takes no time.
+func nothing(context.Context) error { return nil }
+
+// hangs is a worker's function that goes on until its context ends.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// ignores is a worker's function that takes a time, whatever its context.
+func ignores(d time.Duration) func(context.Context) error {
+	return func(context.Context) error {
+		time.Sleep(d)
+		return nil
+	}
+}
+
+// at first, and after that: a function that differs from call to call.
+func firstly(n int, first, then func(context.Context) error) func(context.Context) error {
+	var calls atomic.Int64
+	return func(ctx context.Context) error {
+		if calls.Add(1) <= int64(n) {
+			return first(ctx)
+		}
+		return then(ctx)
+	}
+}
+
+// work is a worker of a schedule with a function.
 func work(name string, s core.Schedule, run func(context.Context) error) core.Worker {
 	return core.Worker{Name: name, Schedule: s, Run: run}
 }
