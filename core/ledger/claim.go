@@ -17,8 +17,9 @@ type plan struct {
 }
 
 // claim takes the lease for a run.
-func (c *candidate) claim(lease Lease, p plan) func() error {
+func (c *candidate) claim(v view, p plan) func() error {
 	return func() error {
+		lease := v.Lease
 		next := lease
 		next.Running, next.Again, next.Reason = true, false, ""
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
@@ -42,7 +43,7 @@ func (c *candidate) claim(lease Lease, p plan) func() error {
 		tick := p.tick
 		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
 		sent := time.Now()
-		return c.write(next, c.rev(), !p.repeated && !p.redelivered, func(s State) {
+		return c.write(next, v.revs, !p.repeated && !p.redelivered, func(s State) {
 			if overlapped > 0 {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
@@ -52,13 +53,10 @@ func (c *candidate) claim(lease Lease, p plan) func() error {
 }
 
 // claimTrigger takes the lease for a trigger (CTL-3).
-func (c *candidate) claimTrigger(lease Lease) func() error {
-	c.mu.Lock()
-	trigger := c.control.Trigger
-	c.mu.Unlock()
+func (c *candidate) claimTrigger(v view, trigger string) func() error {
 	tick := core.ManualTick(c.name)
 	tick.Manual = trigger
-	return c.claim(lease, plan{tick: tick, trigger: trigger})
+	return c.claim(v, plan{tick: tick, trigger: trigger})
 }
 
 // fence is a token greater than all before, also if the record was lost (CLU-9).
@@ -68,13 +66,14 @@ func (e *engine) fence(lease Lease) uint64 {
 
 // skip records that slots are passed over, n of them up to the one given, and the
 // one instance whose record it is reports it (OBS-2).
-func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n int) func() error {
+func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) func() error {
 	return func() error {
+		lease := v.Lease
 		next := lease
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, c.rev(), true, func(State) {
+		return c.write(next, v.revs, true, func(State) {
 			c.job.Skip(c.job.Tick(slot), reason, n)
 			c.delayed(next.Base)
 		})
@@ -83,8 +82,9 @@ func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n 
 
 // giveUp ends a tick whose run has crashed, and which is not run again: for a
 // reason, or because it has crashed too often (CLU-4).
-func (c *candidate) giveUp(lease Lease, why string) func() error {
+func (c *candidate) giveUp(v view, why string) func() error {
 	return func() error {
+		lease := v.Lease
 		next := lease
 		next.Running, next.Crashes, next.Cut = false, 0, false
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
@@ -97,7 +97,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		return c.write(next, c.rev(), false, func(State) {
+		return c.write(next, v.revs, false, func(State) {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
