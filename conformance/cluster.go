@@ -292,6 +292,15 @@ func hangs(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// hangsOnce is a worker's function that goes on until its context ends, but for
+// what is run again.
+func hangsOnce(ctx context.Context) error {
+	if tick, _ := core.TickFrom(ctx); tick.Redelivered {
+		return nil
+	}
+	return hangs(ctx)
+}
+
 // ignores is a worker's function that takes a time, whatever its context.
 func ignores(d time.Duration) func(context.Context) error {
 	return func(context.Context) error {

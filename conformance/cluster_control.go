@@ -94,8 +94,7 @@ var clusterControlCases = []kase{
 			}
 			return true
 		})
-		midway(c.trial, p)
-		c.sleep(4 * p)
+		until(c.trial, slot.Add(6*p+p/2))
 		assert.Len(c, c.runs("w"), 2, "runs")
 		assert.Equal(c, core.Skips{Paused: 5}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 		require.NoError(c, nodes[2].m.Resume(context.Background(), "w"))
@@ -242,7 +241,7 @@ var clusterControlCases = []kase{
 			c.sleep(p / 2)
 			c.on(runs[n]).kill()
 		}
-		c.await(2*p, "w", 4)
+		c.await(3*p, "w", 4)
 		c.delayed(c.runs("w"), began, p)
 	}),
 

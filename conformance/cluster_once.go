@@ -90,13 +90,21 @@ var onceCases = []kase{
 
 	clustered("CLU-2", "a-run-whose-node-is-cut-off-ends-before-its-successor-begins", nil, func(c *cluster) {
 		p := c.period()
-		midway(c.trial, p)
-		c.three(work("w", core.Every(p), firstly(1, hangs, nothing)))
-		first := c.await(p, "w", 1)[0]
-		c.on(first).cut()
-		c.await(c.failover()+c.slack(), "w", 2)
-		first = c.runs("w")[0]
-		assert.Equal(c, core.ErrLeaseLost.Error(), first.Cause, "why the context of the run on the node that was cut off has ended")
+		slot := midway(c.trial, p)
+		c.three(work("w", core.Every(p), hangsOnce))
+		for n := range 12 { // at all phases of the renewals
+			until(c.trial, slot.Add(c.slack()+time.Duration(n)*c.failover()/12))
+			runs := c.runs("w")
+			first := runs[len(runs)-1]
+			lone := c.on(first)
+			lone.cut()
+			runs = c.await(c.failover()+c.slack(), "w", len(runs)+1)
+			first = runs[len(runs)-2]
+			assert.Equal(c, core.ErrLeaseLost.Error(), first.Cause, "why the context of the run on the node that was cut off has ended")
+			until(c.trial, slot.Add(p*2/3))
+			lone.heal()
+			slot = slot.Add(p)
+		}
 	}),
 }
 

@@ -132,6 +132,7 @@ var handBackCases = []kase{
 		again := c.await(c.failover()+c.slack(), "w", 2)[1]
 		assert.GreaterOrEqual(c, again.Begin.Sub(stopped), c.failover()/4, "the time until another ran what had not returned")
 		assert.True(c, again.Tick.Redelivered, "the tick is marked as redelivered")
+		c.sleep(5 * c.failover())
 	}),
 
 	clustered("CLU-12", "what-runs-elsewhere-goes-on", nil, func(c *cluster) {
@@ -142,7 +143,7 @@ var handBackCases = []kase{
 		nodes = append(nodes, c.start("d", workers...))
 		for i, n := range nodes[:3] {
 			until(c.trial, slot.Add(time.Duration(i)*p+p/8))
-			n.mustStop()
+			require.NoError(c, n.stop(p), "Stop, which waits for the run")
 		}
 		until(c.trial, slot.Add(5*p+p*3/4))
 		for _, w := range workers {
@@ -158,7 +159,7 @@ var handBackCases = []kase{
 		p := c.period()
 		slot := midway(c.trial, p)
 		other := work("other", core.Every(p), takes(p/2))
-		a := c.start("a", work("stuck", core.Every(p), ignores(20*p)))
+		a := c.start("a", work("stuck", core.Every(p), ignores(5*p)))
 		b := c.start("b", other)
 		until(c.trial, slot.Add(p/8))
 		_ = a.stop(0)
