@@ -128,8 +128,20 @@ func (c *candidate) take(s State) {
 	if c.known && (s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost) {
 		vanished := s.Lease.Rev == 0 && !c.lost && c.revs[0] != 0
 		c.mu.Unlock()
-		if vanished { // the next beat tells whether all is lost
-			c.e.queue.add(func() { _ = c.e.beat(c.e.life) })
+		if vanished {
+			c.e.suspect()
+		}
+		return
+	}
+	if c.known && lease.knowsLess(&c.lease) {
+		// The broker is behind what it has told: it has lost data, and another
+		// instance, which knew less than this, has made the record anew.
+		already := c.lost
+		c.lost, c.revs = true, [2]uint64{}
+		c.mu.Unlock()
+		if !already {
+			c.e.suspect()
+			c.e.submit(c)
 		}
 		return
 	}
@@ -148,7 +160,7 @@ func (c *candidate) take(s State) {
 		c.lookAt = time.Time{}
 	}
 	pausedBefore := c.control.Paused
-	if s.Control.Rev > c.revs[1] { // a Watcher may leave it out
+	if s.Control.Rev > c.revs[1] && !(c.lost && control.Seq < c.control.Seq) { // a Watcher may leave it out
 		c.control, c.revs[1] = control, s.Control.Rev
 		c.lookAt = time.Time{}
 	}

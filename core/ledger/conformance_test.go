@@ -18,10 +18,9 @@ func TestConformance(t *testing.T) {
 			conformance.Run(t, conformance.Backend{
 				Name: name,
 				Open: func(opts core.Options) (core.Manager, error) {
-					engine := ledger.NewEngine(ledger.Config{Name: "ledger", Lease: time.Minute, Store: store(ledger.NewMemory())})
-					return core.NewManager(engine, opts), nil
+					return newWorld(store, time.Minute).Open(conformance.Node{Name: "one"}, opts)
 				},
-				Cluster: func() (conformance.World, error) { return newWorld(store), nil },
+				Cluster: func() (conformance.World, error) { return newWorld(store, ledger.DefaultLease), nil },
 			})
 		})
 	}

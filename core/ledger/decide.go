@@ -82,10 +82,10 @@ func (c *candidate) decide() func() error {
 		return nil
 	case !known:
 		return c.load
+	case lost: // before anybody may claim
+		return c.writeBack
 	case c.e.isStopping() || !c.e.mayClaim():
 		return nil
-	case lost:
-		return c.writeBack
 	case lease.revs[0] == 0:
 		return c.found(lease)
 	case lease.Running:
@@ -262,9 +262,17 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 	case errors.Is(err, ErrConflict):
 		c.take(state)
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.revs == revs {
-			return err // what was found was not believed
+		older := c.revs == revs // than what is known
+		lost := older && c.fails > 1
+		if lost {
+			c.lost, c.revs = true, [2]uint64{}
+		}
+		c.mu.Unlock()
+		switch {
+		case lost:
+			c.e.suspect()
+		case older:
+			return err // looked at again before it is believed
 		}
 		return nil
 	}

@@ -18,6 +18,7 @@ type pulse struct {
 	contact time.Time // here, when an operation last succeeded
 	down    error     // why it cannot be reached; nil where it can
 	skewed  bool      // this instance's clock is too far from the broker's
+	wary    time.Time // here: nothing is claimed before, since data were seen to be lost
 }
 
 func (p *pulse) start(now time.Time) { p.contact = now }
@@ -35,7 +36,17 @@ func (e *engine) mayClaim() bool {
 	p := &e.pulse
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.skewed && p.now.Add(time.Since(p.at)).Sub(p.born) >= e.quiet()
+	return !p.skewed && p.now.Add(time.Since(p.at)).Sub(p.born) >= e.quiet() && !time.Now().Before(p.wary)
+}
+
+// suspect has nothing claimed until the others have seen, too, that the broker has
+// lost data, and have written back what they know.
+func (e *engine) suspect() {
+	p := &e.pulse
+	p.mu.Lock()
+	p.wary = time.Now().Add(e.loadEvery() + e.quiet())
+	p.mu.Unlock()
+	e.queue.add(func() { _ = e.beat(e.life) }) // it tells whether all is lost
 }
 
 // beat tells the broker that this instance is alive, and learns its time.

@@ -39,15 +39,21 @@ func (c *candidate) writeBack() error {
 	lease, control := c.lease, c.control
 	c.mu.Unlock()
 	if control != (Control{}) {
-		if err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(State) bool { return false }); err != nil {
+		err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(s State) (rev uint64, over bool) {
+			var theirs Control
+			err := decode("control", c.name, s.Control, &theirs)
+			return s.Control.Rev, err == nil && theirs.Seq < control.Seq
+		})
+		if err != nil {
 			return err
 		}
 	}
-	knowsLess := func(s State) bool {
+	err := c.writeBackOne(c.e.store.WriteLease, encode(lease), func(s State) (rev uint64, over bool) {
 		var theirs Lease
-		return decode("lease", c.name, s.Lease, &theirs) == nil && theirs.Fence < lease.Fence
-	}
-	if err := c.writeBackOne(c.e.store.WriteLease, encode(lease), knowsLess); err != nil {
+		err := decode("lease", c.name, s.Lease, &theirs)
+		return s.Lease.Rev, err == nil && theirs.knowsLess(&lease)
+	})
+	if err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -56,7 +62,8 @@ func (c *candidate) writeBack() error {
 	return nil
 }
 
-func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State) bool) error {
+// writeBackOne writes a record that is not there, or over one that knows less.
+func (c *candidate) writeBackOne(write writeFunc, value []byte, less func(State) (rev uint64, over bool)) error {
 	for rev := uint64(0); ; {
 		ctx, cancel := c.e.op(c.e.life)
 		state, err := write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
@@ -67,9 +74,10 @@ func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State)
 			return nil
 		case !errors.Is(err, ErrConflict):
 			return err
-		case !over(state):
+		}
+		var over bool
+		if rev, over = less(state); !over {
 			return nil
 		}
-		rev = state.Lease.Rev
 	}
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"sync"
+	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -12,13 +13,14 @@ import (
 type world struct {
 	memory *ledger.Memory
 	store  func(*ledger.MemoryStore) ledger.Store
+	lease  time.Duration
 
 	mu    sync.Mutex
 	nodes map[string]*ledger.MemoryStore
 }
 
-func newWorld(store func(*ledger.MemoryStore) ledger.Store) *world {
-	return &world{memory: ledger.NewMemory(), store: store, nodes: map[string]*ledger.MemoryStore{}}
+func newWorld(store func(*ledger.MemoryStore) ledger.Store, lease time.Duration) *world {
+	return &world{memory: ledger.NewMemory(), store: store, lease: lease, nodes: map[string]*ledger.MemoryStore{}}
 }
 
 func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, error) {
@@ -26,7 +28,7 @@ func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, er
 	w.mu.Lock()
 	w.nodes[node.Name] = s
 	w.mu.Unlock()
-	return core.NewManager(ledger.NewEngine(ledger.Config{Name: "ledger", Store: w.store(s)}), opts), nil
+	return core.NewManager(ledger.NewEngine(ledger.Config{Name: "ledger", Lease: w.lease, Store: w.store(s)}), opts), nil
 }
 
 func (w *world) Cut(node string, cut bool) {
