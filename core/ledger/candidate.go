@@ -21,6 +21,7 @@ type candidate struct {
 	working bool // being looked at
 	anew    bool // to be looked at again after that
 	gone    bool // removed from this instance
+	ended   bool // its manager takes no more deliveries
 	lookAt  time.Time
 	joined  time.Time // by the broker's clock
 	since   time.Time // slots before it do not count here: when the worker came, or was rescheduled
@@ -45,7 +46,9 @@ type candidate struct {
 // A doubt is a write of which it is not known whether it happened.
 type doubt struct {
 	fence uint64
+	since time.Time
 	then  func(State)
+	not   func() // it did not happen
 }
 
 func newCandidate(e *engine, job *core.Job) *candidate {

@@ -19,6 +19,9 @@ type plan struct {
 // claim takes the lease for a run.
 func (c *candidate) claim(v view, p plan) func() error {
 	return func() error {
+		if !c.e.mayHold() {
+			return nil
+		}
 		lease := v.Lease
 		next := lease
 		next.Running, next.Again, next.Reason = true, false, ""
@@ -48,7 +51,7 @@ func (c *candidate) claim(v view, p plan) func() error {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
 			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
-		})
+		}, c.e.unhold)
 	}
 }
 
@@ -76,7 +79,7 @@ func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) 
 		return c.write(next, v.revs, true, func(State) {
 			c.job.Skip(c.job.Tick(slot), reason, n)
 			c.delayed(next.Base)
-		})
+		}, nil)
 	}
 }
 
@@ -107,7 +110,7 @@ func (c *candidate) giveUp(v view, why string) func() error {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
 			c.delayed(next.Base)
-		})
+		}, nil)
 	}
 }
 
@@ -125,7 +128,6 @@ func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, s
 	c.mu.Lock()
 	c.hold = h
 	c.mu.Unlock()
-	c.e.held(+1)
 	switch {
 	case h.expired():
 		// The answer took so long that the lease may be another's by now: it lapses.
@@ -184,7 +186,7 @@ func (c *candidate) let(h *hold, reread bool) {
 	}
 	c.lookAt = time.Time{}
 	c.mu.Unlock()
-	c.e.held(-1)
+	c.e.unhold()
 }
 
 // released tells whether a state is that of a lease which was released by this

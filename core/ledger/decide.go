@@ -68,7 +68,7 @@ type view struct {
 func (c *candidate) decide() func() error {
 	c.mu.Lock()
 	lease, h := view{c.lease, c.revs}, c.hold
-	known, gone, lost, inDoubt := c.known, c.gone, c.lost, c.doubt != nil
+	known, gone, lost, ended, inDoubt := c.known, c.gone, c.lost, c.ended, c.doubt != nil
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
 	seen, trigger := c.seen, c.control.Trigger
 	c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *candidate) decide() func() error {
 		return c.load
 	case lost: // before anybody may claim
 		return c.writeBack
-	case c.e.isStopping() || !c.e.mayClaim():
+	case ended || c.e.isStopping() || !c.e.mayClaim():
 		return nil
 	case lease.revs[0] == 0:
 		return c.found(lease)
@@ -239,14 +239,18 @@ func (c *candidate) found(v view) func() error {
 		c.mu.Lock()
 		lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 		c.mu.Unlock()
-		return c.write(lease, v.revs, false, nil)
+		return c.write(lease, v.revs, false, nil, nil)
 	}
 }
 
 // write writes the lease record if it is at the revision given, and, if guarded,
-// the control record too. Then is called when it has happened, also when that is
-// found out later.
-func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(State)) error {
+// the control record too. Then is called when it has happened, and not when it has
+// not, also when that is found out later. Each may be nil.
+func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(State), not func()) error {
+	if not == nil {
+		not = func() {}
+	}
+	sent := time.Now()
 	w := Write{Worker: c.name, Value: encode(lease), Rev: revs[0], Control: revs[1], Guarded: guarded}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
@@ -260,6 +264,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		}
 		return nil
 	case errors.Is(err, ErrConflict):
+		not()
 		c.take(state)
 		c.mu.Lock()
 		older := c.revs == revs // than what is known
@@ -278,7 +283,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 	}
 	if then != nil {
 		c.mu.Lock()
-		c.doubt = &doubt{fence: lease.Fence, then: then}
+		c.doubt = &doubt{fence: lease.Fence, since: sent, then: then, not: not}
 		c.mu.Unlock()
 	}
 	return err
@@ -291,6 +296,16 @@ func (c *candidate) clearDoubt() error {
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
 	if err != nil {
+		c.mu.Lock()
+		d := c.doubt
+		old := time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
+		if old {
+			c.doubt, c.known = nil, false
+		}
+		c.mu.Unlock()
+		if old {
+			d.not()
+		}
 		return err
 	}
 	c.take(states[0])
@@ -300,8 +315,10 @@ func (c *candidate) clearDoubt() error {
 	d := c.doubt
 	c.doubt = nil
 	c.mu.Unlock()
-	if d != nil && now.Owner == c.e.host.Instance && now.Fence == d.fence {
+	if now.Owner == c.e.host.Instance && now.Fence == d.fence {
 		d.then(states[0])
+	} else {
+		d.not()
 	}
 	return nil
 }

@@ -179,6 +179,12 @@ func (h *hold) end(r core.Result) {
 		return
 	}
 	h.over, h.result = true, r
+	switch r.Outcome {
+	case core.Refused: // it would be refused again, here
+		c.ended = true
+	case core.Cancelled:
+		c.ended = c.ended || !c.job.LongRunning()
+	}
 	for _, stop := range []func(){h.stop, h.unwatch} {
 		if stop != nil {
 			stop()
