@@ -46,6 +46,9 @@ func clustered(rule, name string, needs []core.Feature, run func(*cluster)) kase
 		t.must(err, "make a world")
 		c.world = world
 		t.cleanup(world.Close)
+		probe, err := world.Open(Node{Name: "probe"}, quiet(core.Options{}))
+		t.must(err, "open a manager")
+		t.features = probe.Features() // the world's, which may differ from the backend's
 		run(c)
 		c.holds(rule)
 	}}

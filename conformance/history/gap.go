@@ -48,13 +48,16 @@ func (j *judge) gaps() {
 }
 
 // nextBy returns by when something is due after a time at which the worker was
-// idle, if nothing has happened until another; zero for never.
+// idle, where something does not happen until another; zero for never, or for in time.
 func (j *judge) nextBy(idle, until time.Time) time.Time {
 	due, err := core.NextSlot(j.w.Schedule, idle.Add(-j.w.Jitter)) // one that is due may wait out its jitter
 	if err != nil || due.IsZero() {
 		return time.Time{}
 	}
 	by := due.Add(j.w.Jitter)
+	if !until.After(by.Add(j.p.Lateness)) {
+		return time.Time{} // it has happened in time
+	}
 	if f := j.lastFault(idle.Add(-j.p.Failover), until).Add(j.p.Failover); f.After(by) {
 		by = f
 	}

@@ -1,19 +1,24 @@
 package history
 
+import "slices"
+
 // overlap judges CLU-2.
 func (j *judge) overlap() {
+	var open []*Run // in progress when the next begins
 	calls := j.h.Of(j.w.Name)
-	for b := range calls {
-		for a := range calls[:b] {
-			before, r := &calls[a], &calls[b]
-			if over := before.Over(); !over.IsZero() && !over.After(r.Begin) {
-				continue
-			}
+	for i := range calls {
+		r := &calls[i]
+		open = slices.DeleteFunc(open, func(before *Run) bool {
+			over := before.Over()
+			return !over.IsZero() && !over.After(r.Begin)
+		})
+		for _, before := range open {
 			if before.Node == r.Node || !j.mayOverlap(before, r) {
 				j.breach("CLU-2", "%s on %s began at %s beside %s on %s, which began at %s",
 					r.Tick.ID(), r.Node, clock(r.Begin), before.Tick.ID(), before.Node, clock(before.Begin))
 			}
 		}
+		open = append(open, r)
 	}
 }
 

@@ -182,7 +182,7 @@ func (c *candidate) let(h *hold, reread bool) {
 		c.hold = nil
 	}
 	if reread {
-		c.known = false
+		c.stale = true
 	}
 	c.lookAt = time.Time{}
 	c.mu.Unlock()

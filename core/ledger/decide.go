@@ -68,7 +68,7 @@ type view struct {
 func (c *candidate) decide() func() error {
 	c.mu.Lock()
 	lease, h := view{c.lease, c.revs}, c.hold
-	known, gone, lost, ended, inDoubt := c.known, c.gone, c.lost, c.ended, c.doubt != nil
+	known, gone, lost, ended, inDoubt := c.known && !c.stale, c.gone, c.lost, c.ended, c.doubt != nil
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
 	seen, trigger := c.seen, c.control.Trigger
 	c.mu.Unlock()
@@ -82,7 +82,7 @@ func (c *candidate) decide() func() error {
 		return nil
 	case !known:
 		return c.load
-	case lost: // before anybody may claim
+	case lost || lease.revs[0] == 0 && !lease.isNew(): // before anybody may claim
 		return c.writeBack
 	case ended || c.e.isStopping() || !c.e.mayClaim():
 		return nil
@@ -223,12 +223,16 @@ func (c *candidate) sleepUntil(t time.Time) {
 func (c *candidate) load() error {
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
+	sent := time.Now()
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
 	if err != nil {
 		return err
 	}
-	c.take(states[0])
+	c.mu.Lock()
+	c.stale = false
+	c.mu.Unlock()
+	c.takeRead(states[0], sent)
 	return nil
 }
 
@@ -293,6 +297,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 func (c *candidate) clearDoubt() error {
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
+	sent := time.Now()
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
 	if err != nil {
@@ -300,7 +305,7 @@ func (c *candidate) clearDoubt() error {
 		d := c.doubt
 		old := time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
 		if old {
-			c.doubt, c.known = nil, false
+			c.doubt, c.stale = nil, true
 		}
 		c.mu.Unlock()
 		if old {
@@ -308,7 +313,7 @@ func (c *candidate) clearDoubt() error {
 		}
 		return err
 	}
-	c.take(states[0])
+	c.takeRead(states[0], sent)
 	var now Lease
 	_ = decode("lease", c.name, states[0].Lease, &now) // take has reported it
 	c.mu.Lock()
@@ -365,6 +370,7 @@ func (e *engine) loadAll(ctx context.Context) {
 			names[i] = c.name
 		}
 		op, cancel := e.op(ctx)
+		sent := time.Now()
 		states, err := e.store.Load(op, names)
 		cancel()
 		e.contacted(err)
@@ -372,7 +378,7 @@ func (e *engine) loadAll(ctx context.Context) {
 			return
 		}
 		for i, c := range some {
-			c.take(states[i])
+			c.takeRead(states[i], sent)
 		}
 	}
 }

@@ -40,10 +40,13 @@ type Lease struct {
 	Last *Run `json:"last,omitempty"`
 }
 
+// isNew tells whether it says nothing: there is no record.
+func (l *Lease) isNew() bool { return l.Slot.IsZero() && l.Base.IsZero() }
+
 // knowsLess tells whether a record is older than another of the worker: a claim
 // always has a greater fence, and is released once.
 func (l *Lease) knowsLess(than *Lease) bool {
-	return l.Fence < than.Fence || l.Fence == than.Fence && l.Running && !than.Running
+	return l.Fence < than.Fence || l.Fence == than.Fence && l.Running && !than.Running || l.isNew() && !than.isNew()
 }
 
 // A Run is a run that ended, as other instances read it.
