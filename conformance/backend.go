@@ -13,6 +13,10 @@ type Backend struct {
 	// are always set.
 	Open func(opts core.Options) (core.Manager, error)
 
+	// Cluster makes a world for the cases about clusters, see World. It is for
+	// engines that are distributed; nil leaves those cases out, and says so.
+	Cluster func() (World, error)
+
 	// WallClock runs the cases in real time, several at once, with periods
 	// derived from the engine's declared lateness, instead of in virtual time.
 	// Cases that span days are left out then, with that reason.

@@ -142,6 +142,8 @@ type kase struct {
 	virtual bool
 	// local cases are for engines that are not distributed.
 	local bool
+	// cluster cases need a World.
+	cluster bool
 	// slow cases are run once, not on every mutant of another rule.
 	slow bool
 	run  func(*trial)
@@ -154,6 +156,14 @@ func (c kase) applies(b Backend, f core.Features) (verdict, bool) {
 		return verdict{Status: Skipped, Reason: "virtual time only"}, true
 	case c.local && f.Distributed:
 		return verdict{Status: Skipped, Reason: "for engines that are not distributed"}, true
+	}
+	if c.cluster {
+		switch {
+		case !f.Distributed:
+			return verdict{Status: Skipped, Reason: "for engines that are distributed"}, true
+		case b.Cluster == nil:
+			return verdict{Status: Skipped, Reason: "the engine is distributed, and its Backend has no Cluster"}, true
+		}
 	}
 	for _, need := range c.needs {
 		if !f.Supports(need) {

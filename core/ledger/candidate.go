@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -21,10 +22,12 @@ type candidate struct {
 	working bool // being looked at
 	anew    bool // to be looked at again after that
 	gone    bool // removed from this instance
+	ended   bool // its manager takes no more deliveries
 	lookAt  time.Time
 	joined  time.Time // by the broker's clock
 	since   time.Time // slots before it do not count here: when the worker came, or was rescheduled
 	known   bool      // the records were read
+	stale   bool      // and are to be read again
 	lost    bool      // and the broker has lost them since
 	lease   Lease
 	control Control
@@ -32,6 +35,7 @@ type candidate struct {
 	seen    time.Time // here, when the lease record was last seen to change
 	doubt   *doubt
 	hold    *hold
+	took    string // the last trigger that is known to have been taken
 	fails   int    // operations that failed in a row
 	retry   func() // stops the timer after which it is looked at again
 	taking  string // the trigger that is being claimed
@@ -46,7 +50,9 @@ type candidate struct {
 // A doubt is a write of which it is not known whether it happened.
 type doubt struct {
 	fence uint64
+	since time.Time
 	then  func(State)
+	not   func() // it did not happen
 }
 
 func newCandidate(e *engine, job *core.Job) *candidate {
@@ -112,9 +118,12 @@ func (c *candidate) refuse() {
 	c.waiters = left
 }
 
-// take learns a state that was read, or that came back from a write. An older
-// one than is known is passed over.
-func (c *candidate) take(s State) {
+// take learns a state that came back from a write, or that a Watcher has told.
+func (c *candidate) take(s State) { c.takeRead(s, time.Now()) }
+
+// takeRead learns a state that was asked for at a time. An older one than is known
+// is passed over.
+func (c *candidate) takeRead(s State, asOf time.Time) {
 	var lease Lease
 	var control Control
 	if err := decode("lease", c.name, s.Lease, &lease); err != nil {
@@ -126,12 +135,21 @@ func (c *candidate) take(s State) {
 		return
 	}
 	c.mu.Lock()
-	if c.known && (s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost) {
-		vanished := s.Lease.Rev == 0 && !c.lost && c.revs[0] != 0
+	if c.known && s.Lease.Rev != 0 && s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost {
 		c.mu.Unlock()
-		if vanished { // the next beat tells whether all is lost
-			c.e.queue.add(func() { _ = c.e.beat(c.e.life) })
+		return
+	}
+	if c.known && lease.knowsLess(&c.lease) {
+		// The broker is behind what it has told: it has lost data, and maybe another
+		// instance, which knew less than this, has made the record anew.
+		if c.revs[0] == 0 || !asOf.After(c.seen) { // or the answer was long under way
+			c.mu.Unlock()
+			return
 		}
+		c.lost, c.revs = true, [2]uint64{}
+		c.mu.Unlock()
+		c.e.suspect()
+		c.e.submit(c)
 		return
 	}
 	first := !c.known
@@ -141,6 +159,7 @@ func (c *candidate) take(s State) {
 	if first || s.Lease.Rev != c.revs[0] {
 		before := c.lease
 		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
+		c.took = cmp.Or(lease.Trigger, c.took)
 		if lease.Last != nil && lease.Last.Instance != c.e.host.Instance && (before.Last == nil || lease.Last.Fence != before.Last.Fence) {
 			ran = lease.Last
 		}
@@ -149,7 +168,7 @@ func (c *candidate) take(s State) {
 		c.lookAt = time.Time{}
 	}
 	pausedBefore := c.control.Paused
-	if s.Control.Rev > c.revs[1] { // a Watcher may leave it out
+	if s.Control.Rev > c.revs[1] && !(c.lost && control.Seq < c.control.Seq) { // a Watcher may leave it out
 		c.control, c.revs[1] = control, s.Control.Rev
 		c.lookAt = time.Time{}
 	}
@@ -186,7 +205,7 @@ func (c *candidate) isDone() bool {
 
 // triggered tells whether a trigger waits to be taken. c.mu is held.
 func (c *candidate) triggered() bool {
-	return c.control.Trigger != "" && c.control.Trigger != c.lease.Trigger
+	return c.control.Trigger != "" && c.control.Trigger != c.lease.Trigger && c.control.Trigger != c.took
 }
 
 // seenAnew has another instance's lease count from now: it could not be renewed

@@ -17,8 +17,12 @@ type plan struct {
 }
 
 // claim takes the lease for a run.
-func (c *candidate) claim(lease Lease, p plan) func() error {
+func (c *candidate) claim(v view, p plan) func() error {
 	return func() error {
+		if !c.e.mayHold() {
+			return nil
+		}
+		lease := v.Lease
 		next := lease
 		next.Running, next.Again, next.Reason = true, false, ""
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
@@ -44,12 +48,12 @@ func (c *candidate) claim(lease Lease, p plan) func() error {
 		c.setTaking(p.trigger)
 		defer c.setTaking("")
 		sent := time.Now()
-		return c.write(next, c.rev(), !p.repeated && !p.redelivered, func(s State) {
+		return c.write(next, v.revs, !p.repeated && !p.redelivered, func(s State) {
 			if overlapped > 0 {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
 			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
-		})
+		}, c.e.unhold)
 	}
 }
 
@@ -61,13 +65,10 @@ func (c *candidate) setTaking(trigger string) {
 }
 
 // claimTrigger takes the lease for a trigger (CTL-3).
-func (c *candidate) claimTrigger(lease Lease) func() error {
-	c.mu.Lock()
-	trigger := c.control.Trigger
-	c.mu.Unlock()
+func (c *candidate) claimTrigger(v view, trigger string) func() error {
 	tick := core.ManualTick(c.name)
 	tick.Manual = trigger
-	return c.claim(lease, plan{tick: tick, trigger: trigger})
+	return c.claim(v, plan{tick: tick, trigger: trigger})
 }
 
 // fence is a token greater than all before, also if the record was lost (CLU-9).
@@ -77,23 +78,25 @@ func (e *engine) fence(lease Lease) uint64 {
 
 // skip records that slots are passed over, n of them up to the one given, and the
 // one instance whose record it is reports it (OBS-2).
-func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n int) func() error {
+func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) func() error {
 	return func() error {
+		lease := v.Lease
 		next := lease
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, c.rev(), true, func(State) {
+		return c.write(next, v.revs, true, func(State) {
 			c.job.Skip(c.job.Tick(slot), reason, n)
 			c.delayed(next.Base)
-		})
+		}, nil)
 	}
 }
 
 // giveUp ends a tick whose run has crashed, and which is not run again: for a
 // reason, or because it has crashed too often (CLU-4).
-func (c *candidate) giveUp(lease Lease, why string) func() error {
+func (c *candidate) giveUp(v view, why string) func() error {
 	return func() error {
+		lease := v.Lease
 		next := lease
 		next.Running, next.Crashes, next.Cut = false, 0, false
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
@@ -106,7 +109,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		return c.write(next, c.rev(), false, func(State) {
+		return c.write(next, v.revs, false, func(State) {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
@@ -116,7 +119,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
 			c.delayed(next.Base)
-		})
+		}, nil)
 	}
 }
 
@@ -145,7 +148,6 @@ func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, s
 	c.mu.Lock()
 	c.hold = h
 	c.mu.Unlock()
-	c.e.held(+1)
 	switch {
 	case h.expired():
 		// The answer took so long that the lease may be another's by now: it lapses.
@@ -202,11 +204,11 @@ func (c *candidate) let(h *hold, reread bool) {
 		c.hold = nil
 	}
 	if reread {
-		c.known = false
+		c.stale = true
 	}
 	c.lookAt = time.Time{}
 	c.mu.Unlock()
-	c.e.held(-1)
+	c.e.unhold()
 }
 
 // released tells whether a state is that of a lease which was released by this

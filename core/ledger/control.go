@@ -87,9 +87,13 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 			return false, err
 		}
 		e.tell(worker, states[0])
+		if c := e.find(worker); c != nil {
+			c.recall(&lease, &next)
+		}
 		if !change(lease, &next) {
 			return false, nil
 		}
+		next.Seq++
 		next.By, next.At = e.host.Instance, e.host.Now().UTC().Round(0)
 		op, cancel = e.op(ctx)
 		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: encode(next), Rev: states[0].Control.Rev})
@@ -104,6 +108,22 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		}
 	}
 	return false, context.Cause(ctx)
+}
+
+// recall puts what is known in the place of what the broker has lost, so that a
+// request made before it was written back does not stand for all there was.
+func (c *candidate) recall(lease *Lease, control *Control) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.known {
+		return
+	}
+	if lease.knowsLess(&c.lease) {
+		*lease = c.lease
+	}
+	if control.Seq < c.control.Seq {
+		*control = c.control
+	}
 }
 
 // tell tells the candidate, if there is one, of a state.

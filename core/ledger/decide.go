@@ -54,15 +54,23 @@ func (c *candidate) again() {
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
 
+// A view is what was known of a worker when something was decided about it. The
+// deed is written against its revisions: what was learned in between, as by a
+// Watcher, makes it a conflict and not a deed upon what nobody has looked at.
+type view struct {
+	Lease
+	revs [2]uint64
+}
+
 // decide returns what is to be done next for a worker, or nil. Only process
 // calls it, so that nothing but what the broker says comes between the decision
-// and the deed; and there the revision decides.
+// and the deed; and there the view's revision decides.
 func (c *candidate) decide() func() error {
 	c.mu.Lock()
-	lease, h := c.lease, c.hold
-	known, gone, lost, inDoubt := c.known, c.gone, c.lost, c.doubt != nil
+	lease, h := view{c.lease, c.revs}, c.hold
+	known, gone, lost, ended, inDoubt := c.known && !c.stale, c.gone, c.lost, c.ended, c.doubt != nil
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
-	seen := c.seen
+	seen, trigger := c.seen, c.control.Trigger
 	c.mu.Unlock()
 
 	switch {
@@ -74,12 +82,12 @@ func (c *candidate) decide() func() error {
 		return nil
 	case !known:
 		return c.load
-	case c.e.isStopping() || !c.e.mayClaim():
-		return nil
-	case lost:
+	case lost || lease.revs[0] == 0 && !lease.isNew(): // before anybody may claim
 		return c.writeBack
-	case c.rev() == 0:
-		return c.found
+	case ended || c.e.isStopping() || !c.e.mayClaim():
+		return nil
+	case lease.revs[0] == 0:
+		return c.found(lease)
 	case lease.Running:
 		if left := c.e.cfg.Lease - time.Since(seen); left > 0 {
 			c.sleepUntil(time.Now().Add(left))
@@ -87,9 +95,9 @@ func (c *candidate) decide() func() error {
 		}
 		return c.takeOver(lease)
 	case lease.Again:
-		return c.claim(lease, c.repeat(lease))
+		return c.claim(lease, c.repeat(lease.Lease))
 	case triggered && (!c.job.LongRunning() || !paused):
-		return c.claimTrigger(lease)
+		return c.claimTrigger(lease, trigger)
 	case c.job.LongRunning():
 		if paused || done {
 			return nil
@@ -100,9 +108,9 @@ func (c *candidate) decide() func() error {
 }
 
 // decideSlot is decide for a worker that is not running: is a slot due?
-func (c *candidate) decideSlot(lease Lease, paused bool) func() error {
+func (c *candidate) decideSlot(lease view, paused bool) func() error {
 	now := c.e.host.Now()
-	slot, missed, err := c.dueSlot(lease, now)
+	slot, missed, err := c.dueSlot(lease.Lease, now)
 	if err != nil {
 		return nil // the clock reports it
 	}
@@ -114,7 +122,7 @@ func (c *candidate) decideSlot(lease Lease, paused bool) func() error {
 		c.sleepUntil(time.Now().Add(wait)) // the clock's alarm comes before
 		return nil
 	}
-	if wait := c.e.fallback() - now.Sub(slot.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease) {
+	if wait := c.e.fallback() - now.Sub(slot.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease.Lease) {
 		c.sleepUntil(time.Now().Add(wait)) // the dispatcher has it
 		return nil
 	}
@@ -161,7 +169,7 @@ func (c *candidate) wasAsked(lease Lease) bool {
 }
 
 // takeOver decides about a run whose instance has died (CLU-4).
-func (c *candidate) takeOver(lease Lease) func() error {
+func (c *candidate) takeOver(lease view) func() error {
 	w := c.job.Worker()
 	switch {
 	case c.job.LongRunning():
@@ -172,7 +180,7 @@ func (c *candidate) takeOver(lease Lease) func() error {
 		return c.giveUp(lease, "")
 	}
 	lease.Crashes++
-	return c.claim(lease, c.repeat(lease))
+	return c.claim(lease, c.repeat(lease.Lease))
 }
 
 // maxCrashes is how many instances may die in the run of a tick.
@@ -211,40 +219,43 @@ func (c *candidate) sleepUntil(t time.Time) {
 	c.lookAt = t
 }
 
-func (c *candidate) rev() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.revs[0]
-}
-
 // load reads the records.
 func (c *candidate) load() error {
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
+	sent := time.Now()
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
 	if err != nil {
 		return err
 	}
-	c.take(states[0])
+	c.mu.Lock()
+	c.stale = false
+	c.mu.Unlock()
+	c.takeRead(states[0], sent)
 	return nil
 }
 
 // found makes the worker's record: one that is seen for the first time has
 // missed nothing (PER-7).
-func (c *candidate) found() error {
-	c.mu.Lock()
-	lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
-	c.mu.Unlock()
-	return c.write(lease, 0, false, nil)
+func (c *candidate) found(v view) func() error {
+	return func() error {
+		c.mu.Lock()
+		lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
+		c.mu.Unlock()
+		return c.write(lease, v.revs, false, nil, nil)
+	}
 }
 
-// write writes the lease record. Then is called when it has happened, also when
-// that is found out later.
-func (c *candidate) write(lease Lease, rev uint64, guarded bool, then func(State)) error {
-	c.mu.Lock()
-	w := Write{Worker: c.name, Value: encode(lease), Rev: rev, Control: c.revs[1], Guarded: guarded}
-	c.mu.Unlock()
+// write writes the lease record if it is at the revision given, and, if guarded,
+// the control record too. Then is called when it has happened, and not when it has
+// not, also when that is found out later. Each may be nil.
+func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(State), not func()) error {
+	if not == nil {
+		not = func() {}
+	}
+	sent := time.Now()
+	w := Write{Worker: c.name, Value: encode(lease), Rev: revs[0], Control: revs[1], Guarded: guarded}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	state, err := c.e.store.WriteLease(ctx, w)
@@ -257,17 +268,26 @@ func (c *candidate) write(lease Lease, rev uint64, guarded bool, then func(State
 		}
 		return nil
 	case errors.Is(err, ErrConflict):
+		not()
 		c.take(state)
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.revs == [2]uint64{w.Rev, w.Control} {
-			return err // what was found was not believed
+		older := c.revs == revs // than what is known
+		lost := older && c.fails > 1
+		if lost {
+			c.lost, c.revs = true, [2]uint64{}
+		}
+		c.mu.Unlock()
+		switch {
+		case lost:
+			c.e.suspect()
+		case older:
+			return err // looked at again before it is believed
 		}
 		return nil
 	}
 	if then != nil {
 		c.mu.Lock()
-		c.doubt = &doubt{fence: lease.Fence, then: then}
+		c.doubt = &doubt{fence: lease.Fence, since: sent, then: then, not: not}
 		c.mu.Unlock()
 	}
 	return err
@@ -277,20 +297,33 @@ func (c *candidate) write(lease Lease, rev uint64, guarded bool, then func(State
 func (c *candidate) clearDoubt() error {
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
+	sent := time.Now()
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
 	if err != nil {
+		c.mu.Lock()
+		d := c.doubt
+		old := time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
+		if old {
+			c.doubt, c.stale = nil, true
+		}
+		c.mu.Unlock()
+		if old {
+			d.not()
+		}
 		return err
 	}
-	c.take(states[0])
+	c.takeRead(states[0], sent)
 	var now Lease
 	_ = decode("lease", c.name, states[0].Lease, &now) // take has reported it
 	c.mu.Lock()
 	d := c.doubt
 	c.doubt = nil
 	c.mu.Unlock()
-	if d != nil && now.Owner == c.e.host.Instance && now.Fence == d.fence {
+	if now.Owner == c.e.host.Instance && now.Fence == d.fence {
 		d.then(states[0])
+	} else {
+		d.not()
 	}
 	return nil
 }
@@ -337,6 +370,7 @@ func (e *engine) loadAll(ctx context.Context) {
 			names[i] = c.name
 		}
 		op, cancel := e.op(ctx)
+		sent := time.Now()
 		states, err := e.store.Load(op, names)
 		cancel()
 		e.contacted(err)
@@ -344,7 +378,7 @@ func (e *engine) loadAll(ctx context.Context) {
 			return
 		}
 		for i, c := range some {
-			c.take(states[i])
+			c.takeRead(states[i], sent)
 		}
 	}
 }

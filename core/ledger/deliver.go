@@ -57,7 +57,7 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 	case tick.Manual == "" && tick.Slot.After(c.asked):
 		c.asked = tick.Slot
 	case tick.Manual != "" && c.hold == nil:
-		c.known = false // the trigger is in the record, which may not be read yet
+		c.stale = true // the trigger is in the record, which may not be read yet
 	}
 	c.waiters = append(c.waiters, w)
 	c.mu.Unlock()
@@ -89,7 +89,7 @@ func (c *candidate) forget(w *waiter) {
 func (c *candidate) answer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiters) == 0 || !c.known || c.doubt != nil || c.revs[0] == 0 {
+	if len(c.waiters) == 0 || !c.known || c.stale || c.doubt != nil || c.revs[0] == 0 {
 		return
 	}
 	left := c.waiters[:0]

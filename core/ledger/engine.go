@@ -93,7 +93,7 @@ type engine struct {
 	told       map[string]State // what a Watcher told of workers that are not here
 	changed    bool             // the roster has
 	stopping   bool
-	holds      int           // leases held, to be released before Stop returns
+	holds      int           // leases held, or being claimed, to be released before Stop returns
 	released   chan struct{} // closed when holds is zero; made by Stop
 }
 
@@ -335,11 +335,23 @@ func (e *engine) shut() {
 	e.renewer.close()
 }
 
-// held counts the leases that are held.
-func (e *engine) held(n int) {
+// mayHold counts a lease that is about to be claimed, unless Stop has come: Stop
+// waits until it is released, or was not had.
+func (e *engine) mayHold() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.holds += n; e.holds == 0 && e.released != nil {
+	if e.stopping {
+		return false
+	}
+	e.holds++
+	return true
+}
+
+// unhold counts a lease that is not held any more.
+func (e *engine) unhold() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.holds--; e.holds == 0 && e.released != nil {
 		close(e.released)
 		e.released = nil
 	}

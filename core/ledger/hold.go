@@ -19,12 +19,13 @@ type hold struct {
 	cancel context.CancelCauseFunc
 
 	// Guarded by c.mu.
-	lease  Lease
-	rev    uint64
-	over   bool // the run has ended: release
-	result core.Result
-	stop   func()    // the next renewal
-	passed time.Time // the latest slot that fell due meanwhile
+	lease   Lease
+	rev     uint64
+	over    bool // the run has ended: release
+	result  core.Result
+	stop    func()    // the next renewal
+	unwatch func()    // what ends the run when the lease does
+	passed  time.Time // the latest slot that fell due meanwhile
 
 	mu      sync.Mutex
 	renewed time.Time // when the last renewal that succeeded was sent
@@ -69,11 +70,35 @@ func (h *hold) lapsed() bool  { return h.age() >= h.c.e.cfg.Lease }
 // lose cancels the run.
 func (h *hold) lose() { h.cancel(core.ErrLeaseLost) }
 
-// keep renews the lease from now on.
+// keep renews the lease from now on, and watches that it is.
 func (h *hold) keep() {
+	e := h.c.e
 	h.c.mu.Lock()
 	defer h.c.mu.Unlock()
-	h.renewAfter(h.c.e.cfg.Lease / 3)
+	if h.over {
+		return
+	}
+	// A run that is over before its first renewal needs no watch.
+	h.stop = e.timers.after(e.cfg.Lease/3, func() {
+		h.watch()
+		e.renewer.add(h.renew)
+	})
+}
+
+// watch ends the run when its lease has not been renewed in time, whatever the
+// renewal waits for.
+func (h *hold) watch() {
+	if h.expired() {
+		h.lose()
+		return
+	}
+	c := h.c
+	left := c.e.cfg.Lease - c.e.margin() - h.age()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !h.over {
+		h.unwatch = c.e.timers.after(max(left, 0), h.watch)
+	}
 }
 
 // renewAfter sets the timer for the next renewal. c.mu is held.
@@ -154,8 +179,16 @@ func (h *hold) end(r core.Result) {
 		return
 	}
 	h.over, h.result = true, r
-	if h.stop != nil {
-		h.stop()
+	switch r.Outcome {
+	case core.Refused: // it would be refused again, here
+		c.ended = true
+	case core.Cancelled:
+		c.ended = c.ended || !c.job.LongRunning()
+	}
+	for _, stop := range []func(){h.stop, h.unwatch} {
+		if stop != nil {
+			stop()
+		}
 	}
 	c.mu.Unlock()
 	h.cancel(context.Canceled)

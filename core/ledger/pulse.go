@@ -12,12 +12,14 @@ import (
 // reached, and when its data began.
 type pulse struct {
 	mu      sync.Mutex
-	now     time.Time // the broker's, when it was
-	at      time.Time // here
+	now     time.Time     // the broker's, when it was
+	at      time.Time     // here
+	trip    time.Duration // how long it took to ask
 	born    time.Time
 	contact time.Time // here, when an operation last succeeded
 	down    error     // why it cannot be reached; nil where it can
 	skewed  bool      // this instance's clock is too far from the broker's
+	wary    time.Time // here: nothing is claimed before, since data were seen to be lost
 }
 
 func (p *pulse) start(now time.Time) { p.contact = now }
@@ -30,12 +32,33 @@ func (p *pulse) brokerNow() time.Time {
 }
 
 // mayClaim tells whether the instance may claim: not where its clock is too far
-// from the broker's (CLU-8), and not while the data are new (CLU-13).
+// from the broker's (CLU-8), also if that is since the last beat, and not while
+// the data are new (CLU-13), or may be, the last beat being long ago.
 func (e *engine) mayClaim() bool {
 	p := &e.pulse
+	here := e.host.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.skewed && p.now.Add(time.Since(p.at)).Sub(p.born) >= e.quiet()
+	now := time.Now()
+	age := now.Sub(p.at)
+	broker := p.now.Add(age)
+	switch {
+	case p.skewed, here.Sub(broker).Abs() > MaxSkew+p.trip:
+		return false
+	case age > e.cfg.Lease/2, now.Before(p.wary), broker.Sub(p.born) < e.quiet():
+		return false
+	}
+	return true
+}
+
+// suspect has nothing claimed until the others have seen, too, that the broker has
+// lost data, and have written back what they know.
+func (e *engine) suspect() {
+	p := &e.pulse
+	p.mu.Lock()
+	p.wary = time.Now().Add(e.loadEvery() + e.quiet())
+	p.mu.Unlock()
+	e.queue.add(func() { _ = e.beat(e.life) }) // it tells whether all is lost
 }
 
 // beat tells the broker that this instance is alive, and learns its time.
@@ -54,7 +77,7 @@ func (e *engine) beat(ctx context.Context) error {
 	p := &e.pulse
 	p.mu.Lock()
 	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
-	p.now, p.at, p.born = got.Now, now, got.Born
+	p.now, p.at, p.trip, p.born = got.Now, now, now.Sub(sent), got.Born
 	p.mu.Unlock()
 	e.contacted(nil)
 	e.checkSkew(got.Now, now.Sub(sent))

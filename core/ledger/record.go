@@ -40,6 +40,15 @@ type Lease struct {
 	Last *Run `json:"last,omitempty"`
 }
 
+// isNew tells whether it says nothing: there is no record.
+func (l *Lease) isNew() bool { return l.Slot.IsZero() && l.Base.IsZero() }
+
+// knowsLess tells whether a record is older than another of the worker: a claim
+// always has a greater fence, and is released once.
+func (l *Lease) knowsLess(than *Lease) bool {
+	return l.Fence < than.Fence || l.Fence == than.Fence && l.Running && !than.Running || l.isNew() && !than.isNew()
+}
+
 // A Run is a run that ended, as other instances read it.
 type Run struct {
 	Slot     time.Time     `json:"slot,omitzero"`
@@ -59,6 +68,8 @@ type Control struct {
 	Trigger string    `json:"trigger,omitempty"` // the last one asked for
 	By      string    `json:"by,omitempty"`      // the instance that wrote last
 	At      time.Time `json:"at,omitzero"`
+	// Seq counts the writes, also over a loss of the data.
+	Seq uint64 `json:"seq,omitempty"`
 }
 
 // A Roster is what the registry says of an instance.

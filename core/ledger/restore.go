@@ -17,8 +17,7 @@ func (e *engine) restore() {
 	for _, c := range e.all() {
 		c.mu.Lock()
 		if c.known && c.revs != [2]uint64{} {
-			c.lost = true
-			c.revs = [2]uint64{}
+			c.lost, c.revs = true, [2]uint64{}
 		}
 		h := c.hold
 		if h != nil {
@@ -37,26 +36,44 @@ func (e *engine) restore() {
 func (c *candidate) writeBack() error {
 	c.mu.Lock()
 	lease, control := c.lease, c.control
+	if !c.triggered() {
+		control.Trigger = "" // it was taken, and the record that says so may be another's by then
+	}
 	c.mu.Unlock()
 	if control != (Control{}) {
-		if err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(State) bool { return false }); err != nil {
+		_, err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(s State) (rev uint64, over bool) {
+			var theirs Control
+			err := decode("control", c.name, s.Control, &theirs)
+			return s.Control.Rev, err == nil && theirs.Seq < control.Seq
+		})
+		if err != nil {
 			return err
 		}
 	}
-	knowsLess := func(s State) bool {
-		var theirs Lease
-		return decode("lease", c.name, s.Lease, &theirs) == nil && theirs.Fence < lease.Fence
+	if lease.isNew() { // nothing is known but that there was nothing
+		c.mu.Lock()
+		c.lost, c.stale = false, true
+		c.mu.Unlock()
+		return nil
 	}
-	if err := c.writeBackOne(c.e.store.WriteLease, encode(lease), knowsLess); err != nil {
+	state, err := c.writeBackOne(c.e.store.WriteLease, encode(lease), func(s State) (rev uint64, over bool) {
+		var theirs Lease
+		err := decode("lease", c.name, s.Lease, &theirs)
+		return s.Lease.Rev, err == nil && theirs.knowsLess(&lease)
+	})
+	if err != nil {
 		return err
 	}
 	c.mu.Lock()
-	c.lost, c.known = false, false // to be read
+	c.lost, c.revs = false, [2]uint64{}
 	c.mu.Unlock()
+	c.take(state)
 	return nil
 }
 
-func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State) bool) error {
+// writeBackOne writes a record that is not there, or over one that knows less. It
+// returns what is there then.
+func (c *candidate) writeBackOne(write writeFunc, value []byte, less func(State) (rev uint64, over bool)) (State, error) {
 	for rev := uint64(0); ; {
 		ctx, cancel := c.e.op(c.e.life)
 		state, err := write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
@@ -64,12 +81,13 @@ func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State)
 		c.e.contacted(err)
 		switch {
 		case err == nil:
-			return nil
+			return state, nil
 		case !errors.Is(err, ErrConflict):
-			return err
-		case !over(state):
-			return nil
+			return State{}, err
 		}
-		rev = state.Lease.Rev
+		var over bool
+		if rev, over = less(state); !over {
+			return state, nil
+		}
 	}
 }

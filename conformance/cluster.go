@@ -1,0 +1,329 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A cluster is a case's world with its nodes, and the recorder outside of them.
+type cluster struct {
+	*trial
+	world World
+	rec   *history.Recorder
+
+	mu    sync.Mutex
+	nodes []*node
+	specs []core.Worker // of each worker, as it was first added
+}
+
+// A node is a manager in the world.
+type node struct {
+	c     *cluster
+	name  string
+	m     core.Manager
+	watch *history.Node
+	// prefix is that of the namespace before its workers' names in the history.
+	prefix string
+	clock  *wallClock // the trial's, and set apart further
+}
+
+// clustered makes a case of what is tried in a world. What the history says of
+// the case's rule is judged at its end.
+func clustered(rule, name string, needs []core.Feature, run func(*cluster)) kase {
+	return kase{rule: rule, name: name, needs: needs, cluster: true, virtual: true, run: func(t *trial) {
+		c := &cluster{trial: t, rec: history.NewRecorder()}
+		world, err := t.backend.Cluster()
+		t.must(err, "make a world")
+		c.world = world
+		t.cleanup(world.Close)
+		probe, err := world.Open(Node{Name: "probe"}, quiet(core.Options{}))
+		t.must(err, "open a manager")
+		t.features = probe.Features() // the world's, which may differ from the backend's
+		run(c)
+		c.holds(rule)
+	}}
+}
+
+// site says how a node differs from others.
+type site struct {
+	namespace string
+	ahead     time.Duration // its clock
+	options   core.Options
+}
+
+// start brings a node up with workers.
+func (c *cluster) start(name string, workers ...core.Worker) *node {
+	return c.startAt(name, site{}, workers...)
+}
+
+func (c *cluster) startAt(name string, at site, workers ...core.Worker) *node {
+	n := c.open(name, at, workers...)
+	c.must(n.start(), "Start "+name)
+	return n
+}
+
+// open makes a node with workers, not started.
+func (c *cluster) open(name string, at site, workers ...core.Worker) *node {
+	prefix := ""
+	if at.namespace != "" {
+		prefix = at.namespace + "/"
+	}
+	n := &node{c: c, name: name, clock: &wallClock{offset: at.ahead}, prefix: prefix}
+	n.watch = history.NewNode(name, func(e history.Event) {
+		if e.Worker != "" {
+			e.Worker = prefix + e.Worker
+		}
+		c.hear(e)
+	})
+	opts := at.options
+	if opts.Instance == "" {
+		opts.Instance = name
+	}
+	opts.Now = n.clock.Now
+	opts.Observers = append(slices.Clone(opts.Observers), n.watch.Observe)
+	m, err := c.world.Open(Node{Name: name, Namespace: at.namespace}, quiet(opts))
+	c.must(err, "Open "+name)
+	n.m = m
+	c.mu.Lock()
+	c.nodes = append(c.nodes, n)
+	c.mu.Unlock()
+	c.cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), c.failover())
+		defer cancel()
+		_ = m.Stop(ctx)
+	})
+	for _, w := range workers {
+		n.add(w)
+	}
+	return n
+}
+
+func (n *node) start() error {
+	err := n.m.Start(context.Background())
+	if err == nil {
+		n.watch.Suffer(history.Started)
+	}
+	return err
+}
+
+// add adds a worker.
+func (n *node) add(w core.Worker) {
+	c := n.c
+	spec := w
+	spec.Name = n.prefix + w.Name
+	c.mu.Lock()
+	if !slices.ContainsFunc(c.specs, func(s core.Worker) bool { return s.Name == spec.Name }) {
+		c.specs = append(c.specs, spec)
+	}
+	c.mu.Unlock()
+	c.must(n.m.Add(context.Background(), n.watch.Worker(w)), "Add "+w.Name+" on "+n.name)
+}
+
+// kill ends a node without a word: it is cut off for ever, and what its
+// functions do from now on is not seen.
+func (n *node) kill() {
+	n.c.world.Cut(n.name, true)
+	n.watch.Suffer(history.Killed)
+}
+
+// cut cuts the node off from the broker.
+func (n *node) cut() {
+	n.c.world.Cut(n.name, true)
+	n.watch.Suffer(history.Cut)
+}
+
+func (n *node) heal() {
+	n.watch.Suffer(history.Healed)
+	n.c.world.Cut(n.name, false)
+}
+
+// stop stops the node within a time.
+func (n *node) stop(within time.Duration) error {
+	n.watch.Suffer(history.Stopping)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return n.m.Stop(ctx)
+}
+
+// mustStop stops the node, which nothing keeps from it.
+func (n *node) mustStop() { n.c.must(n.stop(n.c.failover()), "Stop "+n.name) }
+
+func (c *cluster) down() {
+	c.world.Down(true)
+	c.rec.Happened(history.BrokerDown)
+	c.note("the broker is down")
+}
+
+func (c *cluster) up() {
+	c.rec.Happened(history.BrokerUp)
+	c.note("the broker is back")
+	c.world.Down(false)
+}
+
+func (c *cluster) lose() {
+	c.rec.Happened(history.BrokerLost)
+	c.note("the broker has lost its data")
+	c.world.Lose()
+}
+
+// hear takes an event of a node, into the story too.
+func (c *cluster) hear(e history.Event) {
+	c.rec.Take(e)
+	id := core.Tick{Worker: e.Worker, Slot: e.Slot, Manual: e.Manual}.ID()
+	switch e.Kind {
+	case history.Began:
+		again := ""
+		if e.Redelivered {
+			again = ", redelivered"
+		}
+		c.note("%s: %s begins, fence %d%s", e.Node, id, e.Fence, again)
+	case history.Lost:
+		c.note("%s: the context of %s ends: %s", e.Node, id, e.Err)
+	case history.Returned:
+		c.note("%s: %s returns %s", e.Node, id, e.Err)
+	case history.Skipped:
+		c.note("%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
+	case history.Broker:
+		c.note("%s: broker: %s", e.Node, strings.ReplaceAll(e.Err, "\n", "; "))
+	default:
+		c.note("%s: %s", e.Node, e.Kind)
+	}
+}
+
+// period is the base of the case's schedules: long beside the failover time.
+func (c *cluster) period() time.Duration {
+	p := c.trial.period()
+	return max(p, (4 * c.failover()).Truncate(p))
+}
+
+// failover is the engine's declared figure.
+func (c *cluster) failover() time.Duration { return c.features.Failover }
+
+// history returns what happened so far, to the present.
+func (c *cluster) seen() *history.History {
+	h := c.rec.History()
+	h.Until = time.Now()
+	return h
+}
+
+// runs returns the runs of a worker so far.
+func (c *cluster) runs(worker string) []history.Run { return c.seen().Of(worker) }
+
+// holds judges the history by some rules.
+func (c *cluster) holds(rules ...string) {
+	h := c.seen()
+	for _, b := range h.Check(history.Promise{Workers: c.specs, Failover: c.failover(), Lateness: c.slack()}) {
+		if slices.Contains(rules, b.Rule) {
+			c.Errorf("%s", b)
+		}
+	}
+}
+
+// await waits until a worker has begun n runs in all, and returns them.
+func (c *cluster) await(within time.Duration, worker string, n int) []history.Run {
+	c.eventually(within, fmt.Sprintf("%s has begun %d runs", worker, n), func() bool { return len(c.runs(worker)) >= n })
+	return c.runs(worker)
+}
+
+// on returns the node of a run that was seen.
+func (c *cluster) on(r history.Run) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.nodes {
+		if n.name == r.Node {
+			return n
+		}
+	}
+	panic("no node " + r.Node)
+}
+
+// slots returns the slots that a worker's runs were of.
+func (c *cluster) slots(worker string) []time.Time {
+	var list []time.Time
+	for _, r := range c.runs(worker) {
+		if r.Tick.Manual == "" {
+			list = append(list, r.Tick.Slot)
+		}
+	}
+	return list
+}
+
+// punctual fails the case unless the runs from some number on are of these slots,
+// each begun in time.
+func (c *cluster) punctual(runs []history.Run, slots []time.Time, promise string) {
+	var got []time.Time
+	for _, r := range runs {
+		got = append(got, r.Tick.Slot)
+		if late := r.Begin.Sub(r.Tick.Slot); late > c.features.Lateness {
+			c.Errorf("%s began %s after its slot, on %s: %s", r.Tick.ID(), late, r.Node, promise)
+		}
+	}
+	require.Equal(c, stamps(slots), stamps(got), "the slots that were run: %s", promise)
+}
+
+// takes is a worker's function that takes a time, and gives up when its context
+// ends.
+func takes(d time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// nothing is a worker's function that takes no time.
+func nothing(context.Context) error { return nil }
+
+// hangs is a worker's function that goes on until its context ends.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// hangsOnce is a worker's function that goes on until its context ends, but for
+// what is run again.
+func hangsOnce(ctx context.Context) error {
+	if tick, _ := core.TickFrom(ctx); tick.Redelivered {
+		return nil
+	}
+	return hangs(ctx)
+}
+
+// ignores is a worker's function that takes a time, whatever its context.
+func ignores(d time.Duration) func(context.Context) error {
+	return func(context.Context) error {
+		time.Sleep(d)
+		return nil
+	}
+}
+
+// at first, and after that: a function that differs from call to call.
+func firstly(n int, first, then func(context.Context) error) func(context.Context) error {
+	var calls atomic.Int64
+	return func(ctx context.Context) error {
+		if calls.Add(1) <= int64(n) {
+			return first(ctx)
+		}
+		return then(ctx)
+	}
+}
+
+// work is a worker of a schedule with a function.
+func work(name string, s core.Schedule, run func(context.Context) error) core.Worker {
+	return core.Worker{Name: name, Schedule: s, Run: run}
+}

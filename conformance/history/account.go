@@ -1,0 +1,57 @@
+package history
+
+import (
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// account judges OBS-2: as many slots were run or skipped as there were.
+func (j *judge) account() {
+	if _, delay := j.w.Schedule.(core.AfterRun); delay {
+		return // its slots depend on its runs
+	}
+	run := map[time.Time]bool{}
+	for i := range j.all {
+		if t := j.all[i].tick(); t.Manual == "" {
+			run[t.Slot.UTC()] = true
+		}
+	}
+	skips := 0
+	for _, s := range j.h.Skips {
+		if s.Worker == j.w.Name && !(s.Reason == core.ReasonRefused.String() && run[s.Slot.UTC()]) {
+			skips += s.Count
+		}
+	}
+	due := j.due()
+	switch n := len(run) + skips; {
+	case n < due:
+		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", due, len(run), skips, due-n)
+	case n > due+1 && !j.h.rough():
+		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped: more than there were", due, len(run), skips)
+	}
+}
+
+// due counts the slots that came while there were nodes. The last may not have
+// been reached.
+func (j *judge) due() (n int) {
+	until := j.h.Until.Add(-j.w.Jitter - j.p.Lateness)
+	for at := j.h.firstNode(); ; n++ {
+		next, err := core.NextSlot(j.w.Schedule, at)
+		if err != nil || next.IsZero() || !next.Before(until) {
+			return n
+		}
+		at = next
+	}
+}
+
+// rough tells whether anything was done to a node that makes it forget what it
+// has reported, so that another reports it too.
+func (h *History) rough() bool {
+	for _, f := range h.Faults {
+		if f.What != Stopping {
+			return true
+		}
+	}
+	return false
+}
