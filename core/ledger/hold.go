@@ -24,6 +24,7 @@ type hold struct {
 	over   bool // the run has ended: release
 	result core.Result
 	stop   func()    // the next renewal
+	unset  func()    // the alarm at which the lease is lost
 	passed time.Time // the latest slot that fell due meanwhile
 
 	mu      sync.Mutex
@@ -69,11 +70,30 @@ func (h *hold) lapsed() bool  { return h.age() >= h.c.e.cfg.Lease }
 // lose cancels the run.
 func (h *hold) lose() { h.cancel(core.ErrLeaseLost) }
 
-// keep renews the lease from now on.
+// keep renews the lease from now on, and gives it up in time where that does not
+// succeed: whatever the broker and the other operations do meanwhile.
 func (h *hold) keep() {
 	h.c.mu.Lock()
 	defer h.c.mu.Unlock()
 	h.renewAfter(h.c.e.cfg.Lease / 3)
+	h.watch()
+}
+
+// watch sets the alarm for when the lease will be lost. c.mu is held.
+func (h *hold) watch() {
+	if h.over {
+		return
+	}
+	left := h.c.e.cfg.Lease - h.c.e.margin() - h.age()
+	h.unset = h.c.e.timers.after(max(left, 0), func() {
+		if h.expired() {
+			h.lose()
+			return
+		}
+		h.c.mu.Lock()
+		defer h.c.mu.Unlock()
+		h.watch() // it was renewed
+	})
 }
 
 // renewAfter sets the timer for the next renewal. c.mu is held.
@@ -154,8 +174,10 @@ func (h *hold) end(r core.Result) {
 		return
 	}
 	h.over, h.result = true, r
-	if h.stop != nil {
-		h.stop()
+	for _, stop := range []func(){h.stop, h.unset} {
+		if stop != nil {
+			stop()
+		}
 	}
 	c.mu.Unlock()
 	h.cancel(context.Canceled)
