@@ -29,6 +29,7 @@ type candidate struct {
 	lease   Lease
 	control Control
 	revs    [2]uint64 // of the lease and of the control record
+	at      [2]uint64 // those that the decision in hand is based on; of process alone
 	seen    time.Time // here, when the lease record was last seen to change
 	doubt   *doubt
 	hold    *hold

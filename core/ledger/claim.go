@@ -42,7 +42,7 @@ func (c *candidate) claim(lease Lease, p plan) func() error {
 		tick := p.tick
 		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
 		sent := time.Now()
-		return c.write(next, c.rev(), !p.repeated && !p.redelivered, func(s State) {
+		return c.write(next, !p.repeated && !p.redelivered, func(s State) {
 			if overlapped > 0 {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
@@ -74,7 +74,7 @@ func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n 
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, c.rev(), true, func(State) {
+		return c.write(next, true, func(State) {
 			c.job.Skip(c.job.Tick(slot), reason, n)
 			c.delayed(next.Base)
 		})
@@ -97,7 +97,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		return c.write(next, c.rev(), false, func(State) {
+		return c.write(next, false, func(State) {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {

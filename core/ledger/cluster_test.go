@@ -34,6 +34,7 @@ type cluster struct {
 type kind struct {
 	name     string
 	polled   bool
+	lateness time.Duration            // of the engine: none has all instances claim at once
 	dispatch func() ledger.Dispatcher // for each node
 	wrap     func(ledger.Store) ledger.Store
 }
@@ -85,7 +86,7 @@ func (cl *cluster) join(opts core.Options) *node {
 	if cl.kind.wrap != nil {
 		store = cl.kind.wrap(store)
 	}
-	cfg := ledger.Config{Name: "ledger", Store: store, Lease: lease}
+	cfg := ledger.Config{Name: "ledger", Store: store, Lease: lease, Lateness: cl.kind.lateness}
 	if cl.kind.dispatch != nil {
 		cfg.Dispatcher = cl.kind.dispatch()
 	}
@@ -237,4 +238,14 @@ func lasting(d time.Duration) func(context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// tell tells the runs of a tick.
+func (cl *cluster) tell(tick core.Tick) (story string) {
+	for _, r := range cl.of(tick.Worker) {
+		if r.tick.ID() == tick.ID() {
+			story += fmt.Sprintf("\n%s to %s on %s, fence %d, redelivered %v: %v", r.began.Format("15:04:05.000000"), r.ended.Format("15:04:05.000"), r.node, r.tick.Fence, r.tick.Redelivered, r.err)
+		}
+	}
+	return story
 }

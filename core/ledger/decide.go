@@ -56,13 +56,15 @@ func (c *candidate) again() {
 
 // decide returns what is to be done next for a worker, or nil. Only process
 // calls it, so that nothing but what the broker says comes between the decision
-// and the deed; and there the revision decides.
+// and the deed; and there the revision decides, which is the one that was known
+// when it was decided.
 func (c *candidate) decide() func() error {
 	c.mu.Lock()
 	lease, h := c.lease, c.hold
 	known, gone, lost, inDoubt := c.known, c.gone, c.lost, c.doubt != nil
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
 	seen := c.seen
+	c.at = c.revs
 	c.mu.Unlock()
 
 	switch {
@@ -78,7 +80,7 @@ func (c *candidate) decide() func() error {
 		return nil
 	case lost:
 		return c.writeBack
-	case c.rev() == 0:
+	case c.at[0] == 0:
 		return c.found
 	case lease.Running:
 		if left := c.e.cfg.Lease - time.Since(seen); left > 0 {
@@ -211,12 +213,6 @@ func (c *candidate) sleepUntil(t time.Time) {
 	c.lookAt = t
 }
 
-func (c *candidate) rev() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.revs[0]
-}
-
 // load reads the records.
 func (c *candidate) load() error {
 	ctx, cancel := c.e.op(c.e.life)
@@ -236,15 +232,14 @@ func (c *candidate) found() error {
 	c.mu.Lock()
 	lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 	c.mu.Unlock()
-	return c.write(lease, 0, false, nil)
+	return c.write(lease, false, nil)
 }
 
-// write writes the lease record. Then is called when it has happened, also when
-// that is found out later.
-func (c *candidate) write(lease Lease, rev uint64, guarded bool, then func(State)) error {
-	c.mu.Lock()
-	w := Write{Worker: c.name, Value: encode(lease), Rev: rev, Control: c.revs[1], Guarded: guarded}
-	c.mu.Unlock()
+// write writes the lease record that was decided upon, if the records are still
+// those that the decision was based on. Then is called when it has happened, also
+// when that is found out later.
+func (c *candidate) write(lease Lease, guarded bool, then func(State)) error {
+	w := Write{Worker: c.name, Value: encode(lease), Rev: c.at[0], Control: c.at[1], Guarded: guarded}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	state, err := c.e.store.WriteLease(ctx, w)

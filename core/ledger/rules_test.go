@@ -35,6 +35,27 @@ func TestEachSlotRunsOnce(t *testing.T) {
 	})
 }
 
+// Here all instances claim at the same instant.
+func TestEachSlotRunsOnceUnderContention(t *testing.T) {
+	for _, k := range kinds {
+		k.lateness = 1
+		t.Run(k.name, func(t *testing.T) {
+			inClusterOf(t, k, 3, func(cl *cluster) {
+				for i := range 50 {
+					cl.add(core.Worker{Name: fmt.Sprint("w", i), Schedule: core.Every(time.Second), Run: lasting(10 * time.Millisecond)})
+				}
+				cl.start()
+				time.Sleep(2 * time.Minute)
+				for i := range 50 {
+					name := fmt.Sprint("w", i)
+					cl.oncePerSlot(name, time.Second, 120)
+					cl.fencesRise(name)
+				}
+			})
+		})
+	}
+}
+
 func TestTakeoverNotBeforeAWholeLease(t *testing.T) {
 	inCluster(t, 3, func(cl *cluster) {
 		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(time.Minute)})
