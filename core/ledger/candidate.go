@@ -126,10 +126,18 @@ func (c *candidate) take(s State) {
 		return
 	}
 	c.mu.Lock()
-	if c.known && (s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost) {
-		vanished := s.Lease.Rev == 0 && !c.lost && c.revs[0] != 0
+	switch older := lease.before(c.lease); {
+	case c.lost && (s.Lease.Rev == 0 || older): // there is more to write back
 		c.mu.Unlock()
-		if vanished { // the next beat tells whether all is lost
+		return
+	case older && (!c.known || s.Lease.Rev > c.revs[0]): // it was lost, and written back by one that knew less
+		c.forgotten()
+		c.mu.Unlock()
+		c.e.submit(c)
+		return
+	case c.known && s.Lease.Rev < c.revs[0]:
+		c.mu.Unlock()
+		if s.Lease.Rev == 0 { // the next beat tells whether all is lost
 			c.e.queue.add(func() { _ = c.e.beat(c.e.life) })
 		}
 		return

@@ -76,10 +76,10 @@ func (c *candidate) decide() func() error {
 		return nil
 	case !known:
 		return c.load
-	case c.e.isStopping() || !c.e.mayClaim():
-		return nil
-	case lost:
+	case lost: // also while the data are new: so that others know in time
 		return c.writeBack
+	case c.local, c.e.isStopping(), !c.e.mayClaim():
+		return nil
 	case c.at[0] == 0:
 		return c.found
 	case lease.Running:
@@ -227,8 +227,17 @@ func (c *candidate) load() error {
 }
 
 // found makes the worker's record: one that is seen for the first time has
-// missed nothing (PER-7).
+// missed nothing (PER-7). Whether the broker has just lost it a beat tells that
+// was sent after it was not found.
 func (c *candidate) found() error {
+	c.mu.Lock()
+	seen := c.seen
+	c.mu.Unlock()
+	if !c.e.pulse.since(seen) {
+		if err := c.e.beat(c.e.life); err != nil || !c.e.mayClaim() {
+			return err
+		}
+	}
 	c.mu.Lock()
 	lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 	c.mu.Unlock()
@@ -255,8 +264,9 @@ func (c *candidate) write(lease Lease, guarded bool, then func(State)) error {
 		c.take(state)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.revs == [2]uint64{w.Rev, w.Control} {
-			return err // what was found was not believed
+		if c.revs == [2]uint64{w.Rev, w.Control} { // what was found is older than what is known
+			c.forgotten()
+			return err
 		}
 		return nil
 	}

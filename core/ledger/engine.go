@@ -181,8 +181,8 @@ func (e *engine) join(ctx context.Context) error {
 func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 	w := job.Worker()
 	if w.Scope == core.PerInstance {
-		if c, again := e.enter(job); !again && !e.watches {
-			e.queue.add(func() { _ = c.load() }) // whether it is paused; else the sweep finds out
+		if c, again := e.enter(job); !again {
+			e.submit(c) // whether it is paused
 		}
 		e.clock.Set(job)
 		return nil
@@ -272,7 +272,7 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 
 // submit has a candidate looked at.
 func (e *engine) submit(c *candidate) {
-	if c.local || e.life.Err() != nil {
+	if e.life.Err() != nil {
 		return
 	}
 	c.mu.Lock()

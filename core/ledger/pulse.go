@@ -13,7 +13,8 @@ import (
 type pulse struct {
 	mu      sync.Mutex
 	now     time.Time // the broker's, when it was
-	at      time.Time // here
+	sent    time.Time // the beat that told, here
+	at      time.Time // its answer, here
 	born    time.Time
 	contact time.Time // here, when an operation last succeeded
 	down    error     // why it cannot be reached; nil where it can
@@ -27,6 +28,13 @@ func (p *pulse) brokerNow() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now.Add(time.Since(p.at))
+}
+
+// since tells whether a beat was answered that was sent after a time.
+func (p *pulse) since(t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent.After(t)
 }
 
 // mayClaim tells whether the instance may claim: not where its clock is too far
@@ -54,7 +62,7 @@ func (e *engine) beat(ctx context.Context) error {
 	p := &e.pulse
 	p.mu.Lock()
 	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
-	p.now, p.at, p.born = got.Now, now, got.Born
+	p.now, p.sent, p.at, p.born = got.Now, sent, now, got.Born
 	p.mu.Unlock()
 	e.contacted(nil)
 	e.checkSkew(got.Now, now.Sub(sent))

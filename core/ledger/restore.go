@@ -16,10 +16,7 @@ func (e *engine) restore() {
 	e.mu.Unlock()
 	for _, c := range e.all() {
 		c.mu.Lock()
-		if c.known && c.revs != [2]uint64{} {
-			c.lost = true
-			c.revs = [2]uint64{}
-		}
+		c.forgotten()
 		h := c.hold
 		if h != nil {
 			h.rev = 0
@@ -32,8 +29,17 @@ func (e *engine) restore() {
 	}
 }
 
+// forgotten has what is known of a worker written back: the broker has lost it, or
+// has an older record. c.mu is held.
+func (c *candidate) forgotten() {
+	if c.revs != [2]uint64{} {
+		c.lost, c.known = true, true
+		c.revs = [2]uint64{}
+	}
+}
+
 // writeBack writes what is known of a worker into a ledger that has lost it. What
-// another instance wrote back before counts if it knew more.
+// another instance wrote back before counts if it knew as much.
 func (c *candidate) writeBack() error {
 	c.mu.Lock()
 	lease, control := c.lease, c.control
@@ -43,12 +49,14 @@ func (c *candidate) writeBack() error {
 			return err
 		}
 	}
-	knowsLess := func(s State) bool {
-		var theirs Lease
-		return decode("lease", c.name, s.Lease, &theirs) == nil && theirs.Fence < lease.Fence
-	}
-	if err := c.writeBackOne(c.e.store.WriteLease, encode(lease), knowsLess); err != nil {
-		return err
+	if !lease.Slot.IsZero() || lease.Fence != 0 { // else there was none
+		older := func(s State) bool {
+			var theirs Lease
+			return decode("lease", c.name, s.Lease, &theirs) == nil && theirs.before(lease)
+		}
+		if err := c.writeBackOne(c.e.store.WriteLease, encode(lease), older); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	c.lost, c.known = false, false // to be read
@@ -56,20 +64,29 @@ func (c *candidate) writeBack() error {
 	return nil
 }
 
+// before tells whether a record is one that came before another: fences rise, and
+// of the records of one claim the one that ends it is the last.
+func (l Lease) before(other Lease) bool {
+	return l.Fence < other.Fence || l.Fence == other.Fence && l.Running && !other.Running
+}
+
+// writeBackOne writes one record, over one that is there if that is to be.
 func (c *candidate) writeBackOne(write writeFunc, value []byte, over func(State) bool) error {
-	for rev := uint64(0); ; {
+	var err error
+	rev := uint64(0)
+	for range 3 { // else later: others write too
+		var state State
 		ctx, cancel := c.e.op(c.e.life)
-		state, err := write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
+		state, err = write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
 		cancel()
 		c.e.contacted(err)
-		switch {
-		case err == nil:
+		if err == nil || errors.Is(err, ErrConflict) && !over(state) {
 			return nil
-		case !errors.Is(err, ErrConflict):
+		}
+		if !errors.Is(err, ErrConflict) {
 			return err
-		case !over(state):
-			return nil
 		}
 		rev = state.Lease.Rev
 	}
+	return err
 }
