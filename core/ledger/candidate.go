@@ -148,7 +148,10 @@ func (c *candidate) take(s State) {
 	var over, again bool
 	if first || s.Lease.Rev != c.revs[0] {
 		before := c.lease
-		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
+		if s.Lease.Rev != c.revs[0] || c.seen.IsZero() { // read again, it has not changed
+			c.seen = time.Now()
+		}
+		c.lease, c.revs[0] = lease, s.Lease.Rev
 		if lease.Last != nil && lease.Last.Instance != c.e.host.Instance && (before.Last == nil || lease.Last.Fence != before.Last.Fence) {
 			ran = lease.Last
 		}
@@ -195,6 +198,15 @@ func (c *candidate) isDone() bool {
 // triggered tells whether a trigger waits to be taken. c.mu is held.
 func (c *candidate) triggered() bool {
 	return c.control.Trigger != "" && c.control.Trigger != c.lease.Trigger
+}
+
+// refresh has the record read again that is to be judged now, where it is not told:
+// a run that it tells of may have ended since it was read.
+// c.mu is held.
+func (c *candidate) refresh() {
+	if !c.e.watches && c.hold == nil && c.lease.Running {
+		c.known = false
+	}
 }
 
 // seenAnew has another instance's lease count from now: it could not be renewed

@@ -59,6 +59,7 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 	case tick.Manual != "" && c.hold == nil:
 		c.known = false // the trigger is in the record, which may not be read yet
 	}
+	c.refresh()
 	c.waiters = append(c.waiters, w)
 	c.mu.Unlock()
 	e.submit(c)

@@ -266,7 +266,12 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 	case e.cfg.Dispatcher != nil:
 		c.dispatch(slot)
 	default:
-		e.timers.after(c.courtesy(slot), func() { e.submit(c) })
+		e.timers.after(c.courtesy(slot), func() {
+			c.mu.Lock()
+			c.refresh()
+			c.mu.Unlock()
+			e.submit(c)
+		})
 	}
 }
 

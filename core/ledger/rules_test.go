@@ -35,6 +35,20 @@ func TestEachSlotRunsOnce(t *testing.T) {
 	})
 }
 
+// An instance that has read, some time ago, that another runs the worker, does not
+// take that for the present: the other may have stopped since.
+func TestWhatWasReadIsNotThePresent(t *testing.T) {
+	inCluster(t, 2, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: lasting(900 * time.Millisecond)}, cl.nodes[0])
+		cl.start()
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: lasting(900 * time.Millisecond)}, cl.nodes[1])
+		time.Sleep(time.Minute)
+		cl.nodes[0].stop()
+		time.Sleep(time.Minute)
+		cl.oncePerSlot("w", time.Second, 119)
+	})
+}
+
 // Here all instances claim at the same instant.
 func TestEachSlotRunsOnceUnderContention(t *testing.T) {
 	for _, k := range kinds {
