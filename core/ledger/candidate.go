@@ -46,7 +46,8 @@ type candidate struct {
 // A doubt is a write of which it is not known whether it happened.
 type doubt struct {
 	fence uint64
-	then  func(State)
+	sent  time.Time
+	done  outcome
 }
 
 func newCandidate(e *engine, job *core.Job) *candidate {
@@ -92,17 +93,17 @@ func (c *candidate) leave() {
 		c.retry()
 	}
 	c.mu.Unlock()
-	c.refuse()
+	c.refuse(false)
 }
 
-// refuse answers the deliveries of what does not run here already: it is to go
-// to another instance.
-func (c *candidate) refuse() {
+// refuse answers the deliveries of what does not run here already, or all of
+// them: they are to go to another instance.
+func (c *candidate) refuse(all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	left := c.waiters[:0]
 	for _, w := range c.waiters {
-		if c.hold != nil && c.hold.tick.ID() == w.tick.ID() {
+		if !all && c.hold != nil && c.hold.tick.ID() == w.tick.ID() {
 			left = append(left, w)
 		} else {
 			w.answer <- Delivery{Absent: true}

@@ -19,6 +19,9 @@ type plan struct {
 // claim takes the lease for a run.
 func (c *candidate) claim(lease Lease, p plan) func() error {
 	return func() error {
+		if !c.e.mayHold() {
+			return nil
+		}
 		next := lease
 		next.Running, next.Again, next.Reason = true, false, ""
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
@@ -42,11 +45,14 @@ func (c *candidate) claim(lease Lease, p plan) func() error {
 		tick := p.tick
 		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
 		sent := time.Now()
-		return c.write(next, !p.repeated && !p.redelivered, func(s State) {
-			if overlapped > 0 {
-				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
-			}
-			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
+		return c.write(next, !p.repeated && !p.redelivered, outcome{
+			happened: func(s State) {
+				if overlapped > 0 {
+					c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
+				}
+				c.begin(next, s.Lease.Rev, tick, p.missed, sent)
+			},
+			failed: func(State) { c.e.freed() },
 		})
 	}
 }
@@ -74,10 +80,10 @@ func (c *candidate) skip(lease Lease, slot time.Time, reason core.SkipReason, n 
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, true, func(State) {
+		return c.write(next, true, outcome{happened: func(State) {
 			c.job.Skip(c.job.Tick(slot), reason, n)
 			c.delayed(next.Base)
-		})
+		}})
 	}
 }
 
@@ -97,7 +103,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		return c.write(next, false, func(State) {
+		return c.write(next, false, outcome{happened: func(State) {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
@@ -107,7 +113,7 @@ func (c *candidate) giveUp(lease Lease, why string) func() error {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
 			}
 			c.delayed(next.Base)
-		})
+		}})
 	}
 }
 
@@ -125,7 +131,6 @@ func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, s
 	c.mu.Lock()
 	c.hold = h
 	c.mu.Unlock()
-	c.e.held(+1)
 	switch {
 	case h.expired():
 		// The answer took so long that the lease may be another's by now: it lapses.
@@ -183,8 +188,12 @@ func (c *candidate) let(h *hold, reread bool) {
 		c.known = false
 	}
 	c.lookAt = time.Time{}
+	gone := c.gone
 	c.mu.Unlock()
-	c.e.held(-1)
+	if gone {
+		c.refuse(true) // nobody reads the records to answer them
+	}
+	c.e.freed()
 }
 
 // released tells whether a state is that of a lease which was released by this

@@ -241,14 +241,28 @@ func (c *candidate) found() error {
 	c.mu.Lock()
 	lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 	c.mu.Unlock()
-	return c.write(lease, false, nil)
+	return c.write(lease, false, outcome{})
+}
+
+// An outcome is what is done when it is known of a write whether it happened.
+type outcome struct{ happened, failed func(State) }
+
+func (o outcome) is(happened bool, s State) {
+	f := o.failed
+	if happened {
+		f = o.happened
+	}
+	if f != nil {
+		f(s)
+	}
 }
 
 // write writes the lease record that was decided upon, if the records are still
-// those that the decision was based on. Then is called when it has happened, also
-// when that is found out later.
-func (c *candidate) write(lease Lease, guarded bool, then func(State)) error {
+// those that the decision was based on. What came of it is told to done, also when
+// it is found out later.
+func (c *candidate) write(lease Lease, guarded bool, done outcome) error {
 	w := Write{Worker: c.name, Value: encode(lease), Rev: c.at[0], Control: c.at[1], Guarded: guarded}
+	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	state, err := c.e.store.WriteLease(ctx, w)
@@ -256,12 +270,11 @@ func (c *candidate) write(lease Lease, guarded bool, then func(State)) error {
 	switch {
 	case err == nil:
 		c.take(state)
-		if then != nil {
-			then(state)
-		}
+		done.is(true, state)
 		return nil
 	case errors.Is(err, ErrConflict):
 		c.take(state)
+		done.is(false, state)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.revs == [2]uint64{w.Rev, w.Control} { // what was found is older than what is known
@@ -270,33 +283,39 @@ func (c *candidate) write(lease Lease, guarded bool, then func(State)) error {
 		}
 		return nil
 	}
-	if then != nil {
-		c.mu.Lock()
-		c.doubt = &doubt{fence: lease.Fence, then: then}
-		c.mu.Unlock()
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubt = &doubt{fence: lease.Fence, sent: sent, done: done}
 	return err
 }
 
-// clearDoubt finds out whether a write happened.
+// clearDoubt finds out whether a write happened; a whole lease later it does not
+// matter any more.
 func (c *candidate) clearDoubt() error {
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	states, err := c.e.store.Load(ctx, []string{c.name})
 	c.e.contacted(err)
+	c.mu.Lock()
+	d := c.doubt
+	c.mu.Unlock()
+	if err != nil && time.Since(d.sent) < c.e.cfg.Lease {
+		return err
+	}
+	c.mu.Lock()
+	c.doubt = nil
 	if err != nil {
+		c.known = false
+	}
+	c.mu.Unlock()
+	if err != nil {
+		d.done.is(false, State{})
 		return err
 	}
 	c.take(states[0])
 	var now Lease
 	_ = decode("lease", c.name, states[0].Lease, &now) // take has reported it
-	c.mu.Lock()
-	d := c.doubt
-	c.doubt = nil
-	c.mu.Unlock()
-	if d != nil && now.Owner == c.e.host.Instance && now.Fence == d.fence {
-		d.then(states[0])
-	}
+	d.done.is(now.Owner == c.e.host.Instance && now.Fence == d.fence, states[0])
 	return nil
 }
 

@@ -45,6 +45,8 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 			case <-timer.C:
 			case <-ctx.Done():
 				return Delivery{}, context.Cause(ctx)
+			case <-e.quit:
+				return Delivery{Absent: true}, nil
 			}
 		}
 	}

@@ -68,6 +68,7 @@ func NewEngine(cfg Config) core.ClusterEngine {
 		store:      cfg.Store,
 		candidates: make(map[string]*candidate),
 		told:       make(map[string]State),
+		quit:       make(chan struct{}),
 		queue:      queue{limit: atOnce},
 		renewer:    queue{limit: atOnce},
 	}
@@ -86,6 +87,7 @@ type engine struct {
 	pulse   pulse
 	life    context.Context // ends when nothing may go on
 	end     context.CancelFunc
+	quit    chan struct{} // closed by Stop
 	loops   sync.WaitGroup
 
 	mu         sync.Mutex
@@ -93,7 +95,7 @@ type engine struct {
 	told       map[string]State // what a Watcher told of workers that are not here
 	changed    bool             // the roster has
 	stopping   bool
-	holds      int           // leases held, to be released before Stop returns
+	holds      int           // leases held, or being claimed, to be released before Stop returns
 	released   chan struct{} // closed when holds is zero; made by Stop
 }
 
@@ -260,7 +262,7 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 	case c == nil || c.job != job:
 	case c.local:
 		if job.Misfire(slot, missed) {
-			job.Go(e.life, job.Tick(slot), nil)
+			job.Go(context.Background(), job.Tick(slot), nil) // the manager cancels it
 		}
 	case c.passes(slot, missed):
 	case e.cfg.Dispatcher != nil:
@@ -306,22 +308,30 @@ func (e *engine) Stop(ctx context.Context) error {
 		e.released = released
 	}
 	e.mu.Unlock()
+	close(e.quit)
 
 	var errs []error
 	for _, c := range e.all() {
-		c.refuse()
+		c.refuse(false)
 	}
-	if e.cfg.Dispatcher != nil {
-		if err := e.cfg.Dispatcher.Stop(ctx); err != nil {
-			errs = append(errs, err)
+	deliveries := make(chan error, 1)
+	go func() {
+		if e.cfg.Dispatcher == nil {
+			deliveries <- nil
+			return
 		}
-	}
+		deliveries <- e.cfg.Dispatcher.Stop(ctx)
+	}()
 	select {
 	case <-released:
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("leases were not released: %w", context.Cause(ctx)))
 	}
-	closing, cancel := e.op(context.WithoutCancel(ctx))
+	for _, c := range e.all() {
+		c.refuse(true)
+	}
+	errs = append(errs, <-deliveries)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
 	defer cancel()
 	_ = e.store.Leave(closing, e.host.Instance) // else it is found out by its silence
 	e.shut()
@@ -329,6 +339,15 @@ func (e *engine) Stop(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("close the connection: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// patience is how long the last words to the broker may take: not long where it
+// cannot be reached, or where nobody waits any more.
+func (e *engine) patience(ctx context.Context) time.Duration {
+	if ctx.Err() != nil || e.pulse.isDown() {
+		return min(e.opTimeout(), 200*time.Millisecond)
+	}
+	return e.opTimeout()
 }
 
 // shut ends all that goes on.
@@ -340,11 +359,23 @@ func (e *engine) shut() {
 	e.renewer.close()
 }
 
-// held counts the leases that are held.
-func (e *engine) held(n int) {
+// mayHold counts a lease that will be held if the write of its claim happens, so
+// that Stop waits for it; not where the engine stops.
+func (e *engine) mayHold() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.holds += n; e.holds == 0 && e.released != nil {
+	if e.stopping {
+		return false
+	}
+	e.holds++
+	return true
+}
+
+// freed counts one that is not held any more, or was not got.
+func (e *engine) freed() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.holds--; e.holds == 0 && e.released != nil {
 		close(e.released)
 		e.released = nil
 	}

@@ -37,6 +37,12 @@ func (p *pulse) since(t time.Time) bool {
 	return p.sent.After(t)
 }
 
+func (p *pulse) isDown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down != nil
+}
+
 // mayClaim tells whether the instance may claim: not where its clock is too far
 // from the broker's (CLU-8), and not while the data are new (CLU-13).
 func (e *engine) mayClaim() bool {
