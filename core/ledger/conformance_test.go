@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 		"watching, answered late": func(s *ledger.MemoryStore) ledger.Store { return late{s} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			conformance.Run(t, conformance.Backend{
+			b := conformance.Backend{
 				Name: name,
 				Open: func(opts core.Options) (core.Manager, error) {
 					w := newWorld(store)
@@ -25,7 +25,11 @@ func TestConformance(t *testing.T) {
 					return w.Open(conformance.Node{Name: "one"}, opts)
 				},
 				Cluster: func() (conformance.World, error) { return newWorld(store), nil },
-			})
+			}
+			if name == "watching, answered late" { // it is there for what one instance does at an instant
+				b.Cluster = nil
+			}
+			conformance.Run(t, b)
 		})
 	}
 }
