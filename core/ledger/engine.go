@@ -262,7 +262,7 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 		if job.Misfire(slot, missed) {
 			job.Go(e.life, job.Tick(slot), nil)
 		}
-	case c.passes(slot, missed):
+	case c.passes(slot):
 	case e.cfg.Dispatcher != nil:
 		c.dispatch(slot)
 	default:
