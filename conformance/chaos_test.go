@@ -1,15 +1,18 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
 // TestManySeeds looks for histories that break any rule: TICKWORK_SEEDS says how
@@ -20,15 +23,23 @@ func TestManySeeds(t *testing.T) {
 	if n == 0 {
 		t.Skip("set TICKWORK_SEEDS")
 	}
-	for name, polled := range map[string]bool{"watching": false, "polling": true} {
+	for name, world := range map[string]func() *memoryWorld{
+		"watching": func() *memoryWorld { return newMemoryWorld(false) },
+		"polling":  func() *memoryWorld { return newMemoryWorld(true) },
+		"mumbling": func() *memoryWorld {
+			w := newMemoryWorld(true)
+			w.wrong.store = func(s *ledger.MemoryStore) ledger.Store { return &mumbling{Store: s.Polled()} }
+			return w
+		},
+	} {
 		b := Backend{Name: name, Open: func(opts core.Options) (core.Manager, error) {
-			return newMemoryWorld(polled).Open(Node{Name: "one"}, opts)
-		}, Cluster: func() (World, error) { return newMemoryWorld(polled), nil }}
+			return world().Open(Node{Name: "one"}, opts)
+		}, Cluster: func() (World, error) { return world(), nil }}
 		f := features(t, b)
 		for seed := first; seed < first+n; seed++ {
 			t.Run(fmt.Sprintf("%s-%d", name, seed), func(t *testing.T) {
 				c := clustered("CLU-1", "chaos", nil, func(c *cluster) {
-					c.chaos(uint64(seed), 20*time.Minute)
+					c.chaos(uint64(seed), 20*time.Minute, seed%2 == 0)
 					c.holds("CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
 					if dir := os.Getenv("TICKWORK_HISTORIES"); dir != "" && c.failed() {
 						_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")), []byte(strings.Join(c.history, "\n")+"\n"), 0o644)
@@ -40,4 +51,20 @@ func TestManySeeds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// mumbling is a store whose answers are lost now and then: a write has happened,
+// and nobody says so before its context ends.
+type mumbling struct {
+	ledger.Store
+	writes atomic.Int64
+}
+
+func (m *mumbling) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	s, err := m.Store.WriteLease(ctx, w)
+	if m.writes.Add(1)%7 == 0 {
+		<-ctx.Done()
+		return ledger.State{}, context.Cause(ctx)
+	}
+	return s, err
 }

@@ -25,7 +25,7 @@ func (j *judge) account() {
 	}
 	due := j.due()
 	switch n := len(run) + skips; {
-	case n < due:
+	case n < due && !j.h.amnesia():
 		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", due, len(run), skips, due-n)
 	case n > due+1 && !j.h.rough():
 		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped: more than there were", due, len(run), skips)
@@ -43,6 +43,16 @@ func (j *judge) due() (n int) {
 		}
 		at = next
 	}
+}
+
+// amnesia tells whether data were lost of which nobody may have known any more.
+func (h *History) amnesia() (amnesia bool) {
+	lost := false
+	for _, f := range h.Faults {
+		lost = lost || f.What == BrokerLost
+		amnesia = amnesia || f.What != BrokerLost
+	}
+	return lost && amnesia
 }
 
 // rough tells whether anything was done to a node that makes it forget what it

@@ -227,13 +227,19 @@ func (c *candidate) seenAnew(now time.Time) {
 }
 
 // passes tells whether a slot that is due is passed over, since the worker runs
-// here, and reports it (PER-5).
-func (c *candidate) passes(slot time.Time, missed int) bool {
+// here, and reports it (PER-5), with those before it that nobody has claimed.
+func (c *candidate) passes(slot time.Time) bool {
 	c.mu.Lock()
 	h := c.hold
 	if h == nil || h.over {
 		c.mu.Unlock()
 		return false
+	}
+	from := c.since
+	for _, t := range []time.Time{h.lease.Slot, h.passed} {
+		if t.After(from) {
+			from = t
+		}
 	}
 	h.passed = slot
 	reason := core.ReasonOverlap
@@ -241,7 +247,12 @@ func (c *candidate) passes(slot time.Time, missed int) bool {
 		reason = core.ReasonPaused
 	}
 	c.mu.Unlock()
-	c.job.Skip(c.job.Tick(slot), reason, 1+missed)
+	n := 1
+	if first, err := core.NextSlot(c.job.Schedule(), from); err == nil && first.Before(slot) {
+		_, before, _, _ := core.CatchUp(c.job.Schedule(), first, slot)
+		n += before
+	}
+	c.job.Skip(c.job.Tick(slot), reason, n)
 	c.answer()
 	return true
 }

@@ -264,7 +264,7 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 		if job.Misfire(slot, missed) {
 			job.Go(context.Background(), job.Tick(slot), nil) // the manager cancels it
 		}
-	case c.passes(slot, missed) && e.cfg.Dispatcher == nil:
+	case c.passes(slot) && e.cfg.Dispatcher == nil:
 	case e.cfg.Dispatcher != nil:
 		c.dispatch(slot) // also what is passed over: the queue's own tools show it
 	default:

@@ -128,6 +128,10 @@ func (e *engine) contacted(err error) {
 		return
 	}
 	p.mu.Lock()
+	if err != nil && p.down == nil && time.Since(p.contact) < e.opTimeout() {
+		p.mu.Unlock() // it may have been asked before the broker was back
+		return
+	}
 	was, gap := p.down, time.Duration(0)
 	if err == nil {
 		gap = time.Since(p.contact)
