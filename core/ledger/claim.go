@@ -207,11 +207,7 @@ func (c *candidate) let(h *hold, reread bool) {
 		c.stale = true
 	}
 	c.lookAt = time.Time{}
-	gone := c.gone
 	c.mu.Unlock()
-	if gone {
-		c.refuse(true) // nobody reads the records to answer them
-	}
 	c.e.unhold()
 }
 

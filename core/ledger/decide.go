@@ -42,6 +42,12 @@ func (e *engine) process(c *candidate) {
 		break
 	}
 	c.answer()
+	c.mu.Lock()
+	left := c.gone && c.hold == nil
+	c.mu.Unlock()
+	if left {
+		c.refuse(true) // nobody will read the records to answer them
+	}
 }
 
 // again has the candidate looked at after a while. c.mu is held.
