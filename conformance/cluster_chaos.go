@@ -51,10 +51,10 @@ type mayhem struct {
 	rand *rand.Rand
 
 	loses bool
-	up   []*node // in no particular state
-	cut  map[*node]time.Time
-	down time.Time
-	n    int
+	up    []*node // in no particular state
+	cut   map[*node]time.Time
+	down  time.Time
+	n     int
 }
 
 // upTo returns a time that is random.
