@@ -40,7 +40,7 @@ func TestManySeeds(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%d", name, seed), func(t *testing.T) {
 				c := clustered("CLU-1", "chaos", nil, func(c *cluster) {
 					c.chaos(uint64(seed), 20*time.Minute, seed%2 == 0)
-					c.holds("CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
+					c.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
 					if dir := os.Getenv("TICKWORK_HISTORIES"); dir != "" && c.failed() {
 						_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")), []byte(strings.Join(c.history, "\n")+"\n"), 0o644)
 					}

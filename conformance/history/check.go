@@ -124,7 +124,7 @@ func (j *judge) order() {
 		if d.tick().Manual != "" {
 			continue
 		}
-		if latest != nil && d.tick().Slot.Before(latest.tick().Slot) && !d.doomed(j) {
+		if latest != nil && d.tick().Slot.Before(latest.tick().Slot) && !d.doomed(j) && !j.forgotten(latest.first().Node, latest.last().Begin) {
 			j.breach("PER-3", "%s came after %s", d, latest)
 			continue
 		}

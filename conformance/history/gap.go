@@ -107,7 +107,7 @@ func (j *judge) lastFault(from, to time.Time) (last time.Time) {
 // another throughout.
 func (h *History) served(from, to time.Time) bool {
 	for node, up := range h.Nodes {
-		if !up.After(from) && len(h.sufferedAfter(node, from, to)) == 0 {
+		if !up.After(from) && h.connected(node, from, to) {
 			return true
 		}
 	}

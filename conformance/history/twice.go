@@ -22,6 +22,7 @@ func (j *judge) twice() {
 // again judges that a tick began a second time.
 func (j *judge) again(before, d *delivery) {
 	switch {
+	case j.forgotten(before.first().Node, before.last().Begin):
 	case j.w.AtMostOnce:
 		j.breach("CLU-1", "%s began again, as %s, and is to run at most once", before, d)
 	case j.recorded(before) && j.recorded(d):
@@ -43,28 +44,38 @@ func (j *judge) recorded(d *delivery) bool {
 	if r.Err != "" && r.Tick.Attempt < j.w.Retry.MaxAttempts {
 		return false // Stop has ended the wait for the next attempt
 	}
-	until := r.End.Add(j.p.Lateness)
-	if len(j.h.suffered(r.Node, r.End, until, Killed, Cut, Frozen, BrokerDown)) > 0 {
-		return false
-	}
-	return !j.forgotten(r.Node, r.End)
+	return len(j.h.suffered(r.Node, r.End, r.End.Add(j.p.Lateness), Killed, Cut, Frozen, BrokerDown)) == 0
 }
 
-// forgotten tells whether the broker has lost what a node recorded, and the node
-// was gone before it could tell, nor had the others heard of it long before.
-func (j *judge) forgotten(node string, recorded time.Time) bool {
+// forgotten tells whether the broker has lost what a node wrote at some time, and
+// nobody was there who could write it back: the node itself was gone or cut off,
+// and so was at some time each other node, or it may not have heard of it yet.
+func (j *judge) forgotten(node string, written time.Time) bool {
 	for _, lost := range j.h.Faults {
-		if lost.What != BrokerLost || lost.At.Before(recorded) {
+		if lost.What != BrokerLost || lost.At.Before(written) {
 			continue
 		}
-		for _, gone := range j.h.suffered(node, recorded, lost.At.Add(j.p.Failover), Killed, Stopping, Cut, Frozen) {
-			first := gone.At
-			if lost.At.Before(first) {
-				first = lost.At
-			}
-			if first.Sub(recorded) <= j.p.Failover {
-				return true
-			}
+		until := lost.At.Add(j.p.Failover)
+		if j.h.connected(node, written, until) {
+			continue
+		}
+		if lost.At.Sub(written) <= j.p.Failover || !j.h.witnessed(written, until) {
+			return true
+		}
+	}
+	return false
+}
+
+// connected tells whether a node was up and had its broker throughout.
+func (h *History) connected(node string, from, to time.Time) bool {
+	return len(h.sufferedAfter(node, from, to)) == 0
+}
+
+// witnessed tells whether some node was.
+func (h *History) witnessed(from, to time.Time) bool {
+	for node, up := range h.Nodes {
+		if !up.After(from) && h.connected(node, from, to) {
+			return true
 		}
 	}
 	return false

@@ -318,7 +318,7 @@ func (c *candidate) clearDoubt() error {
 	if err != nil {
 		c.mu.Lock()
 		d := c.doubt
-		old := time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
+		old := c.e.isStopping() && time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
 		if old {
 			c.doubt, c.stale = nil, true
 		}

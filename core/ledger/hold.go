@@ -161,13 +161,16 @@ func (h *hold) adopt(s State) bool {
 	}
 	c := h.c
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	mine := now.Owner == h.lease.Owner && now.Fence == h.lease.Fence && now.Running
-	if !mine && now.Fence >= h.lease.Fence {
-		return false
+	older := now.Fence < h.lease.Fence
+	if mine || older {
+		h.rev = s.Lease.Rev
 	}
-	h.rev = s.Lease.Rev
-	return true
+	c.mu.Unlock()
+	if older {
+		c.e.suspect()
+	}
+	return mine || older
 }
 
 // end is told how the delivery ended, and has the lease released.

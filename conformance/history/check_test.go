@@ -1,0 +1,204 @@
+package history
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// A story is a history made by hand, in seconds from a whole minute on.
+type story struct {
+	events []Event
+	calls  uint64
+	fence  uint64
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func sec(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
+
+func (s *story) at(when float64, kind Kind, node string) *story {
+	s.events = append(s.events, Event{At: sec(when), Kind: kind, Node: node})
+	return s
+}
+
+// a call under construction.
+type call struct {
+	s *story
+	e Event
+}
+
+// run begins a run of the slot, under a new fence.
+func (s *story) run(begin float64, node string, slot float64) *call {
+	s.calls++
+	s.fence++
+	c := &call{s, Event{At: sec(begin), Kind: Began, Node: node, Call: s.calls, Worker: "w", Slot: sec(slot), Fence: s.fence, Attempt: 1}}
+	s.events = append(s.events, c.e)
+	return c
+}
+
+// with changes what the beginning said.
+func (c *call) with(change func(*Event)) *call {
+	change(&c.s.events[len(c.s.events)-1])
+	change(&c.e)
+	return c
+}
+
+func redelivered(e *Event) { e.Redelivered = true }
+
+func (c *call) ends(at float64) *story {
+	c.e.At, c.e.Kind = sec(at), Returned
+	c.s.events = append(c.s.events, c.e)
+	return c.s
+}
+
+func (c *call) loses(at float64) *call {
+	e := c.e
+	e.At, e.Kind, e.Err = sec(at), Lost, core.ErrLeaseLost.Error()
+	c.s.events = append(c.s.events, e)
+	return c
+}
+
+func (s *story) skip(at float64, node, reason string, slot float64, n int) *story {
+	s.events = append(s.events, Event{At: sec(at), Kind: Skipped, Node: node, Worker: "w", Slot: sec(slot), Reason: reason, Count: n})
+	return s
+}
+
+// two are nodes a and b, up from the beginning.
+func two() *story { return (&story{}).at(0, Started, "a").at(0, Started, "b") }
+
+// nodes, and runs at 10 and 20, before what the story is about.
+func begun() *story {
+	return two().run(10, "a", 10).ends(11).run(20, "b", 20).ends(21)
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		story *story
+		until float64
+		want  []string // the rules that are broken
+		with  func(*core.Worker)
+	}{
+		{name: "each-slot-once", story: begun().run(30, "a", 30).ends(31), until: 35},
+
+		{name: "a-slot-twice", story: begun().run(22, "a", 20).ends(23), until: 25, want: []string{"CLU-1"}},
+		{name: "a-slot-twice-marked", story: begun().run(22, "a", 20).with(redelivered).ends(23), until: 25, want: []string{"CLU-1"}},
+		{
+			name:  "run-again-after-a-death",
+			story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(40, "b", 30).with(redelivered).ends(41).skip(40, "b", "overlap", 40, 1),
+			until: 45,
+		},
+		{
+			name:  "run-again-after-a-death-unmarked",
+			story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(40, "b", 30).ends(41).skip(40, "b", "overlap", 40, 1),
+			until: 45, want: []string{"CLU-1"},
+		},
+		{
+			name:  "run-again-although-at-most-once",
+			story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(40, "b", 30).with(redelivered).ends(41).skip(40, "b", "overlap", 40, 1),
+			until: 45, want: []string{"CLU-1"}, with: func(w *core.Worker) { w.AtMostOnce = true },
+		},
+		{
+			name: "completed-where-it-could-not-be-recorded",
+			story: begun().at(25, Cut, "a").run(30, "a", 30).ends(31).
+				run(39, "b", 30).with(redelivered).ends(39.5).run(40, "b", 40).ends(41),
+			until: 45,
+		},
+
+		{name: "two-at-a-time", story: begun().run(30, "a", 30).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
+		{name: "two-at-a-time-after-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45},
+		{name: "two-at-a-time-before-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(41).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
+		{
+			name: "a-frozen-node-notices",
+			story: begun().at(31, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).loses(50.1).s.
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 55,
+		},
+		{
+			name: "a-frozen-node-does-not-notice",
+			story: begun().at(31, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).loses(55).s.
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 55, want: []string{"CLU-2"},
+		},
+
+		{name: "a-slot-is-late", story: begun().run(33, "a", 30).ends(34), until: 35, want: []string{"CLU-3"}},
+		{name: "a-worker-stands-still", story: begun(), until: 60, want: []string{"CLU-3", "OBS-2"}},
+		{name: "a-gap-after-a-death", story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(44, "b", 30).with(redelivered).ends(44.5).skip(44, "b", "overlap", 40, 1), until: 45},
+		{name: "too-long-a-gap-after-a-death", story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(48, "b", 30).with(redelivered).ends(48.5).skip(48, "b", "overlap", 40, 1), until: 49, want: []string{"CLU-3"}},
+		{
+			name:  "a-gap-without-a-broker",
+			story: begun().at(25, BrokerDown, "").at(100, BrokerUp, "").run(105, "a", 100).ends(106).skip(105, "a", "missed", 90, 7), until: 109,
+		},
+		{
+			name:  "too-long-a-gap-after-an-outage",
+			story: begun().at(25, BrokerDown, "").at(100, BrokerUp, "").run(118, "a", 110).ends(119).skip(118, "a", "missed", 90, 8), until: 119, want: []string{"CLU-3"},
+		},
+
+		{name: "a-fence-that-falls", story: begun().run(30, "a", 30).with(func(e *Event) { e.Fence = 1 }).ends(31), until: 35, want: []string{"CLU-9"}},
+		{name: "a-fence-that-repeats", story: begun().run(30, "a", 30).with(func(e *Event) { e.Fence = 2 }).ends(31), until: 35, want: []string{"CLU-9"}},
+		{name: "no-fence", story: begun().run(30, "a", 30).with(func(e *Event) { e.Fence = 0 }).ends(31), until: 35, want: []string{"CLU-9"}},
+		{
+			name: "a-second-attempt-has-the-same-fence",
+			story: begun().run(30, "a", 30).ends(31).run(32, "a", 30).with(func(e *Event) {
+				e.Fence, e.Attempt = 3, 2
+			}).ends(33),
+			until: 35, with: func(w *core.Worker) { w.Retry.MaxAttempts = 2 },
+		},
+
+		{name: "out-of-order", story: begun().run(30, "a", 30).ends(31).run(32, "b", 15).ends(33), until: 35, want: []string{"PER-3"}},
+
+		{name: "a-slot-without-a-reason", story: begun().skip(30, "a", "paused", 30, 1).run(50, "b", 50).ends(51), until: 55, want: []string{"CLU-3", "OBS-2"}},
+		{name: "a-slot-with-two-reasons", story: begun().skip(30, "a", "paused", 30, 1).skip(30, "b", "paused", 30, 1).skip(30, "b", "paused", 30, 1), until: 35, want: []string{"OBS-2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := core.Worker{Name: "w", Schedule: core.Every(10 * time.Second)}
+			if c.with != nil {
+				c.with(&w)
+			}
+			h := New(c.story.events)
+			h.Until = sec(c.until)
+			breaches := h.Check(Promise{Workers: []core.Worker{w}, Failover: 15 * time.Second, Lateness: 500 * time.Millisecond})
+			broken := []string{}
+			for _, b := range breaches {
+				if len(broken) == 0 || broken[len(broken)-1] != b.Rule {
+					broken = append(broken, b.Rule)
+				}
+			}
+			if c.want == nil {
+				c.want = []string{}
+			}
+			assert.ElementsMatch(t, c.want, broken, fmt.Sprint(breaches))
+		})
+	}
+}
+
+func TestLongRunning(t *testing.T) {
+	long := core.Worker{Name: "w"}
+	restart := func(fence uint64) func(*Event) {
+		return func(e *Event) { e.Slot, e.Manual, e.Fence = time.Time{}, fmt.Sprint(e.Call), fence }
+	}
+	check := func(s *story) []Breach {
+		return New(s.events).Check(Promise{Workers: []core.Worker{long}, Failover: 15 * time.Second, Lateness: time.Second})
+	}
+	assert.Empty(t, check(two().run(1, "a", 0).with(restart(1)).ends(2).run(3, "a", 0).with(restart(1)).ends(4)), "run again under one lease")
+	assert.Len(t, check(two().run(1, "a", 0).with(restart(1)).ends(2).run(3, "b", 0).with(restart(1)).ends(4)), 1, "by another under the same fence")
+	assert.Len(t, check(two().run(1, "a", 0).with(restart(1)).s.run(3, "b", 0).with(restart(2)).ends(4)), 1, "by two at a time")
+}
+
+func TestNode(t *testing.T) {
+	rec := NewRecorder()
+	n := NewNode("a", rec.Take)
+	n.Suffer(Started)
+	n.Observe(core.Event{Kind: core.EventSkipped, Tick: core.Tick{Worker: "w"}, Reason: core.ReasonPaused, Count: 3})
+	n.Observe(core.Event{Kind: core.EventSkipped, Tick: core.Tick{Worker: "v"}, Reason: core.ReasonPaused, Count: 1})
+	n.Suffer(Killed)
+	n.Observe(core.Event{Kind: core.EventSkipped, Tick: core.Tick{Worker: "w"}, Reason: core.ReasonPaused, Count: 5})
+	h := rec.History()
+	assert.Equal(t, core.Skips{Paused: 3}, h.Skipped("w"), "what a dead node says does not count")
+	assert.Contains(t, h.Nodes, "a")
+}
