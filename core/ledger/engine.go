@@ -204,9 +204,10 @@ func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 // it was one already.
 func (e *engine) enter(job *core.Job) (c *candidate, again bool) {
 	e.mu.Lock()
-	if c := e.candidates[job.Name()]; c != nil && c.job == job {
+	old := e.candidates[job.Name()]
+	if old != nil && old.job == job {
 		e.mu.Unlock()
-		return c, true
+		return old, true
 	}
 	c = newCandidate(e, job)
 	e.candidates[job.Name()] = c
@@ -214,6 +215,9 @@ func (e *engine) enter(job *core.Job) (c *candidate, again bool) {
 	told := e.told[job.Name()]
 	delete(e.told, job.Name())
 	e.mu.Unlock()
+	if old != nil {
+		old.leave()
+	}
 	if e.watches {
 		c.take(told)
 	}
