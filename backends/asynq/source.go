@@ -19,7 +19,7 @@ import (
 //
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
-	redis.UniversalClient
+	*batcher
 	pending string // the key of asynq's list of the tasks that are to be taken
 	poll    time.Duration
 
@@ -30,13 +30,13 @@ type source struct {
 	timer *time.Timer // that will wake it; nil for none
 }
 
-func newSource(client redis.UniversalClient, queue string, poll time.Duration) *source {
+func newSource(client *batcher, queue string, poll time.Duration) *source {
 	return &source{
-		UniversalClient: client,
-		pending:         "asynq:{" + queue + "}:pending",
-		poll:            poll,
-		woken:           make(chan struct{}, 1),
-		done:            make(chan struct{}),
+		batcher: client,
+		pending: "asynq:{" + queue + "}:pending",
+		poll:    poll,
+		woken:   make(chan struct{}, 1),
+		done:    make(chan struct{}),
 	}
 }
 
@@ -56,12 +56,11 @@ const (
 
 // EvalSha implements redis.Scripter.
 func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	ask := func() *redis.Cmd { return s.UniversalClient.EvalSha(ctx, sha, keys, args...) }
 	if len(keys) != 4 || keys[0] != s.pending {
-		return ask()
+		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
 	for began := time.Now(); ; {
-		answer := ask()
+		answer := s.UniversalClient.EvalSha(ctx, sha, keys, args...) // it is asked by one, and waited for by all
 		switch err := answer.Err(); {
 		case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"):
 			return answer
