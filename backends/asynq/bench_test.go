@@ -27,7 +27,7 @@ import (
 func BenchmarkFullLoad(b *testing.B) {
 	b.Run("asynq", func(b *testing.B) { rawLoad(b, "") })
 	b.Run("asynq-with-a-result", func(b *testing.B) { rawLoad(b, "run by a in 1ms") })
-	for _, workers := range []int{1000, 10_000} {
+	for _, workers := range []int{1000, 3000} {
 		b.Run(fmt.Sprintf("tickwork-%d-workers", workers), func(b *testing.B) { tickworkLoad(b, workers) })
 	}
 }

@@ -154,7 +154,7 @@ func (f failure) Unwrap() []error { return []error{f.err, asynq.SkipRetry} }
 // context ends; those that are left then go back into the queue. What follows is
 // bounded by the client's timeouts.
 func (d *dispatcher) Stop(ctx context.Context) error {
-	d.source.stop()
+	d.source.stop(ctx)
 	d.server.Stop()
 	var err error
 	select {
