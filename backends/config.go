@@ -108,6 +108,13 @@ func (c *Config) Set(backend string, config any) {
 	c.setSection(backend, &s)
 }
 
+// Given tells whether anything was said of a backend's own configuration: by the
+// program with Set, in the file, in the environment, or in a URL.
+func (c Config) Given(backend string) bool {
+	s := c.section(backend)
+	return s.value != nil || s.node != nil || len(s.env) > 0 || s.url != nil
+}
+
 // setSection replaces a section in c, and not in the copies of c.
 func (c *Config) setSection(backend string, s *section) {
 	c.sections = maps.Clone(c.sections)

@@ -15,9 +15,12 @@ import (
 	_ "github.com/seed-891a2e1b/tickwork/backends/all"
 	"github.com/seed-891a2e1b/tickwork/backends/native"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
+}
 
 // redisConfig is the configuration of a backend as one with a broker has it.
 // The backend runs nothing on a broker: it shows what it was given.

@@ -31,7 +31,7 @@ func TestOpenTellsWhatIsMissing(t *testing.T) {
 	}
 	_, err = backends.Open(context.Background(), backends.Config{Backend: "nativ"}, quiet)
 	require.ErrorIs(t, err, backends.ErrUnknownBackend)
-	assert.Contains(t, err.Error(), `unknown backend "nativ": registered: fakeredis, `)
+	assert.Contains(t, err.Error(), `unknown backend "nativ": registered: asynq, fakeredis, `)
 	assert.Contains(t, err.Error(), `did you mean "native"?`)
 }
 

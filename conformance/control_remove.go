@@ -96,7 +96,7 @@ var removeCases = []kase{
 		again := t.worker("again", core.Every(t.period()), nil)
 		again.Name = "w"
 		require.NoError(t, m.Add(context.Background(), again), "Add of the name that was removed")
-		t.eventually(3*t.period(), "the worker that was added again runs", func() bool { return t.count("again") > 0 })
+		t.eventually(3*t.period()+t.features.Failover, "the worker that was added again runs", func() bool { return t.count("again") > 0 })
 	}},
 	{rule: "CTL-1", name: "an-unknown-name-is-not-found", needs: removes, run: func(t *trial) {
 		m := t.open(core.Options{})

@@ -7,6 +7,8 @@
 package all
 
 import (
+	_ "github.com/seed-891a2e1b/tickwork/backends/asynq"  // redis:// and others
 	_ "github.com/seed-891a2e1b/tickwork/backends/gocron" // gocron://
 	_ "github.com/seed-891a2e1b/tickwork/backends/native" // native://
+	_ "github.com/seed-891a2e1b/tickwork/backends/nats"   // nats:// and others
 )

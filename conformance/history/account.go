@@ -35,7 +35,7 @@ func (j *judge) account() {
 // due counts the slots that came while there were nodes. The last may not have
 // been reached.
 func (j *judge) due() (n int) {
-	until := j.h.Until.Add(-j.w.Jitter - j.p.Lateness)
+	until := j.h.lastNode().Add(-j.w.Jitter - j.p.Lateness)
 	for at := j.h.firstNode(); ; n++ {
 		next, err := core.NextSlot(j.w.Schedule, at)
 		if err != nil || next.IsZero() || !next.Before(until) {
@@ -53,6 +53,27 @@ func (h *History) amnesia() (amnesia bool) {
 		amnesia = amnesia || f.What != BrokerLost
 	}
 	return lost && amnesia
+}
+
+// lastNode is when the last node ceased to take new ticks; the end of the history
+// where one still does.
+func (h *History) lastNode() (last time.Time) {
+	over := map[string]time.Time{}
+	for _, f := range h.Faults {
+		if f.What == Killed || f.What == Stopping {
+			over[f.Node] = f.At
+		}
+	}
+	for node, up := range h.Nodes {
+		at, ok := over[node]
+		if !ok || at.Before(up) {
+			return h.Until
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // rough tells whether anything was done to a node that makes it forget what it

@@ -38,6 +38,7 @@ type candidate struct {
 	took    string // the last trigger that is known to have been taken
 	fails   int    // operations that failed in a row
 	retry   func() // stops the timer after which it is looked at again
+	taking  string // the trigger that is being claimed
 
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched
@@ -97,17 +98,17 @@ func (c *candidate) leave() {
 		c.retry()
 	}
 	c.mu.Unlock()
-	c.refuse()
+	c.refuse(false)
 }
 
-// refuse answers the deliveries of what does not run here already: it is to go
-// to another instance.
-func (c *candidate) refuse() {
+// refuse answers the deliveries of what does not run here already, or all: they are
+// to go to another instance.
+func (c *candidate) refuse(all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	left := c.waiters[:0]
 	for _, w := range c.waiters {
-		if c.hold != nil && c.hold.tick.ID() == w.tick.ID() {
+		if !all && c.hold != nil && c.hold.tick.ID() == w.tick.ID() {
 			left = append(left, w)
 		} else {
 			w.answer <- Delivery{Absent: true}
@@ -205,6 +206,14 @@ func (c *candidate) isDone() bool {
 // triggered tells whether a trigger waits to be taken. c.mu is held.
 func (c *candidate) triggered() bool {
 	return c.control.Trigger != "" && c.control.Trigger != c.lease.Trigger && c.control.Trigger != c.took
+}
+
+// refresh has the record read again that is to be judged now, where it is not told:
+// a run that it tells of may have ended since it was read. c.mu is held.
+func (c *candidate) refresh() {
+	if !c.e.watches && c.hold == nil && c.lease.Running {
+		c.stale = true
+	}
 }
 
 // seenAnew has another instance's lease count from now: it could not be renewed

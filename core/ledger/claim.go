@@ -45,6 +45,8 @@ func (c *candidate) claim(v view, p plan) func() error {
 		}
 		tick := p.tick
 		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
+		c.setTaking(p.trigger)
+		defer c.setTaking("")
 		sent := time.Now()
 		return c.write(next, v.revs, !p.repeated && !p.redelivered, func(s State) {
 			if overlapped > 0 {
@@ -53,6 +55,13 @@ func (c *candidate) claim(v view, p plan) func() error {
 			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
 		}, c.e.unhold)
 	}
+}
+
+// setTaking keeps which trigger is being claimed.
+func (c *candidate) setTaking(trigger string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.taking = trigger
 }
 
 // claimTrigger takes the lease for a trigger (CTL-3).
@@ -114,6 +123,17 @@ func (c *candidate) giveUp(v view, why string) func() error {
 	}
 }
 
+// delayAgain is delayed after a release, by the record: where a watch had told of
+// it before the answer came, take learns nothing new from that.
+func (c *candidate) delayAgain() {
+	c.mu.Lock()
+	base, gone := c.lease.Base, c.gone
+	c.mu.Unlock()
+	if !gone {
+		c.delayed(base)
+	}
+}
+
 // delayed has a Delay count from a time.
 func (c *candidate) delayed(base time.Time) {
 	if _, ok := c.job.Schedule().(core.AfterRun); ok {
@@ -157,11 +177,13 @@ func (c *candidate) release(h *hold) error {
 	case err == nil:
 		c.let(h, false)
 		c.take(state)
+		c.delayAgain()
 		return nil
 	case errors.Is(err, ErrConflict):
 		if !h.adopt(state) {
 			c.let(h, false)
 			c.take(state)
+			c.delayAgain()
 			if !released(state, lease) {
 				c.e.host.Logger.Warn("ledger: the lease was lost before the run's end could be recorded", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String())
 			}

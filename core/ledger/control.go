@@ -13,8 +13,8 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) error {
 		return nil
 	}
 	tick := core.ManualTick(job.Name())
-	wrote, err := e.request(ctx, job.Name(), func(taken string, next *Control) bool {
-		if next.Trigger != "" && next.Trigger != taken {
+	wrote, err := e.request(ctx, job.Name(), func(lease Lease, next *Control) bool {
+		if next.Trigger != "" && (next.Trigger != lease.Trigger || e.takes(lease, job.Name())) {
 			return false // one waits already
 		}
 		next.Trigger = tick.Manual
@@ -42,6 +42,19 @@ func (c *candidate) triggerWaits() bool {
 	return h != nil && h.tick.Manual != "" && c.job.Waiting()
 }
 
+// takes tells whether a lease is that of a trigger which this instance has just
+// claimed: the broker has it, and its answer, with which the run begins, is still
+// on its way.
+func (e *engine) takes(lease Lease, worker string) bool {
+	c := e.find(worker)
+	if c == nil || lease.Owner != e.host.Instance || lease.Manual != lease.Trigger {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taking == lease.Trigger
+}
+
 // Pause implements core.ClusterEngine.
 func (e *engine) Pause(ctx context.Context, job *core.Job) error { return e.pause(ctx, job, true) }
 
@@ -49,7 +62,7 @@ func (e *engine) Pause(ctx context.Context, job *core.Job) error { return e.paus
 func (e *engine) Resume(ctx context.Context, job *core.Job) error { return e.pause(ctx, job, false) }
 
 func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
-	_, err := e.request(ctx, job.Name(), func(_ string, next *Control) bool {
+	_, err := e.request(ctx, job.Name(), func(_ Lease, next *Control) bool {
 		changed := next.Paused != paused
 		next.Paused = paused
 		return changed
@@ -58,9 +71,8 @@ func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
 }
 
 // request changes a worker's control record, against others who do. Change is
-// given the trigger that was taken last, and tells whether there is anything to
-// write.
-func (e *engine) request(ctx context.Context, worker string, change func(taken string, next *Control) bool) (wrote bool, err error) {
+// given the lease record too, and tells whether there is anything to write.
+func (e *engine) request(ctx context.Context, worker string, change func(lease Lease, next *Control) bool) (wrote bool, err error) {
 	for ctx.Err() == nil {
 		op, cancel := e.op(ctx)
 		states, err := e.store.Load(op, []string{worker})
@@ -78,7 +90,7 @@ func (e *engine) request(ctx context.Context, worker string, change func(taken s
 		if c := e.find(worker); c != nil {
 			c.recall(&lease, &next)
 		}
-		if !change(lease.Trigger, &next) {
+		if !change(lease, &next) {
 			return false, nil
 		}
 		next.Seq++

@@ -42,6 +42,12 @@ func (e *engine) process(c *candidate) {
 		break
 	}
 	c.answer()
+	c.mu.Lock()
+	left := c.gone && c.hold == nil
+	c.mu.Unlock()
+	if left {
+		c.refuse(true) // nobody will read the records to answer them
+	}
 }
 
 // again has the candidate looked at after a while. c.mu is held.
@@ -84,7 +90,7 @@ func (c *candidate) decide() func() error {
 		return c.load
 	case lost || lease.revs[0] == 0 && !lease.isNew(): // before anybody may claim
 		return c.writeBack
-	case ended || c.e.isStopping() || !c.e.mayClaim():
+	case c.local, ended, c.e.isStopping(), !c.e.mayClaim():
 		return nil
 	case lease.revs[0] == 0:
 		return c.found(lease)
@@ -237,9 +243,18 @@ func (c *candidate) load() error {
 }
 
 // found makes the worker's record: one that is seen for the first time has
-// missed nothing (PER-7).
+// missed nothing (PER-7). Whether the broker has just lost it a beat tells that
+// was sent after it was not found.
 func (c *candidate) found(v view) func() error {
 	return func() error {
+		c.mu.Lock()
+		seen := c.seen
+		c.mu.Unlock()
+		if !c.e.pulse.since(seen) {
+			if err := c.e.beat(c.e.life); err != nil || !c.e.mayClaim() {
+				return err
+			}
+		}
 		c.mu.Lock()
 		lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 		c.mu.Unlock()

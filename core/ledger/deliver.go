@@ -45,6 +45,8 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 			case <-timer.C:
 			case <-ctx.Done():
 				return Delivery{}, context.Cause(ctx)
+			case <-e.quit:
+				return Delivery{Absent: true}, nil
 			}
 		}
 	}
@@ -59,6 +61,7 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 	case tick.Manual != "" && c.hold == nil:
 		c.stale = true // the trigger is in the record, which may not be read yet
 	}
+	c.refresh()
 	c.waiters = append(c.waiters, w)
 	c.mu.Unlock()
 	e.submit(c)

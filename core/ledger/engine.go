@@ -68,6 +68,7 @@ func NewEngine(cfg Config) core.ClusterEngine {
 		store:      cfg.Store,
 		candidates: make(map[string]*candidate),
 		told:       make(map[string]State),
+		quit:       make(chan struct{}),
 		queue:      queue{limit: atOnce},
 		renewer:    queue{limit: atOnce},
 	}
@@ -86,6 +87,7 @@ type engine struct {
 	pulse   pulse
 	life    context.Context // ends when nothing may go on
 	end     context.CancelFunc
+	quit    chan struct{} // closed by Stop
 	loops   sync.WaitGroup
 
 	mu         sync.Mutex
@@ -181,8 +183,8 @@ func (e *engine) join(ctx context.Context) error {
 func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 	w := job.Worker()
 	if w.Scope == core.PerInstance {
-		if c, again := e.enter(job); !again && !e.watches {
-			e.queue.add(func() { _ = c.load() }) // whether it is paused; else the sweep finds out
+		if c, again := e.enter(job); !again {
+			e.submit(c) // whether it is paused
 		}
 		e.clock.Set(job)
 		return nil
@@ -260,19 +262,24 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 	case c == nil || c.job != job:
 	case c.local:
 		if job.Misfire(slot, missed) {
-			job.Go(e.life, job.Tick(slot), nil)
+			job.Go(context.Background(), job.Tick(slot), nil) // the manager cancels it
 		}
-	case c.passes(slot):
+	case c.passes(slot) && e.cfg.Dispatcher == nil:
 	case e.cfg.Dispatcher != nil:
-		c.dispatch(slot)
+		c.dispatch(slot) // also what is passed over: the queue's own tools show it
 	default:
-		e.timers.after(c.courtesy(slot), func() { e.submit(c) })
+		e.timers.after(c.courtesy(slot), func() {
+			c.mu.Lock()
+			c.refresh()
+			c.mu.Unlock()
+			e.submit(c)
+		})
 	}
 }
 
 // submit has a candidate looked at.
 func (e *engine) submit(c *candidate) {
-	if c.local || e.life.Err() != nil {
+	if e.life.Err() != nil {
 		return
 	}
 	c.mu.Lock()
@@ -301,22 +308,30 @@ func (e *engine) Stop(ctx context.Context) error {
 		e.released = released
 	}
 	e.mu.Unlock()
+	close(e.quit)
 
 	var errs []error
 	for _, c := range e.all() {
-		c.refuse()
+		c.refuse(false)
 	}
-	if e.cfg.Dispatcher != nil {
-		if err := e.cfg.Dispatcher.Stop(ctx); err != nil {
-			errs = append(errs, err)
+	deliveries := make(chan error, 1)
+	go func() {
+		if e.cfg.Dispatcher == nil {
+			deliveries <- nil
+			return
 		}
-	}
+		deliveries <- e.cfg.Dispatcher.Stop(ctx)
+	}()
 	select {
 	case <-released:
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("leases were not released: %w", context.Cause(ctx)))
 	}
-	closing, cancel := e.op(context.WithoutCancel(ctx))
+	for _, c := range e.all() {
+		c.refuse(true)
+	}
+	errs = append(errs, <-deliveries)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
 	defer cancel()
 	_ = e.store.Leave(closing, e.host.Instance) // else it is found out by its silence
 	e.shut()
@@ -324,6 +339,15 @@ func (e *engine) Stop(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("close the connection: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// patience is how long the last words to the broker may take: not long where it
+// cannot be reached, or where nobody waits any more.
+func (e *engine) patience(ctx context.Context) time.Duration {
+	if ctx.Err() != nil || e.pulse.isDown() {
+		return min(e.opTimeout(), 200*time.Millisecond)
+	}
+	return e.opTimeout()
 }
 
 // shut ends all that goes on.

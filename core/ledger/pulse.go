@@ -15,6 +15,7 @@ type pulse struct {
 	now     time.Time     // the broker's, when it was
 	at      time.Time     // here
 	trip    time.Duration // how long it took to ask
+	sent    time.Time     // when it was asked
 	born    time.Time
 	contact time.Time // here, when an operation last succeeded
 	down    error     // why it cannot be reached; nil where it can
@@ -29,6 +30,19 @@ func (p *pulse) brokerNow() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now.Add(time.Since(p.at))
+}
+
+// since tells whether a beat was answered that was sent after a time.
+func (p *pulse) since(t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent.After(t)
+}
+
+func (p *pulse) isDown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down != nil
 }
 
 // mayClaim tells whether the instance may claim: not where its clock is too far
@@ -77,7 +91,7 @@ func (e *engine) beat(ctx context.Context) error {
 	p := &e.pulse
 	p.mu.Lock()
 	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
-	p.now, p.at, p.trip, p.born = got.Now, now, now.Sub(sent), got.Born
+	p.now, p.sent, p.at, p.trip, p.born = got.Now, sent, now, now.Sub(sent), got.Born
 	p.mu.Unlock()
 	e.contacted(nil)
 	e.checkSkew(got.Now, now.Sub(sent))

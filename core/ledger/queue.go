@@ -65,7 +65,8 @@ type timers struct {
 	closed  bool
 }
 
-// after has f called after d. It returns what stops that.
+// after has f called after d. It returns what stops that. A timer of nothing at all
+// is one that Go 1.26 cannot make in a bubble of testing/synctest with -race.
 func (t *timers) after(d time.Duration, f func()) (stop func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,7 +77,7 @@ func (t *timers) after(d time.Duration, f func()) (stop func()) {
 		t.pending = make(map[*time.Timer]struct{})
 	}
 	var timer *time.Timer
-	timer = time.AfterFunc(d, func() {
+	timer = time.AfterFunc(max(d, 1), func() {
 		t.mu.Lock()
 		_, wanted := t.pending[timer]
 		delete(t.pending, timer)

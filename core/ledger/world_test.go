@@ -13,14 +13,14 @@ import (
 type world struct {
 	memory *ledger.Memory
 	store  func(*ledger.MemoryStore) ledger.Store
-	lease  time.Duration
+	lease  time.Duration // zero is the default
 
 	mu    sync.Mutex
 	nodes map[string]*ledger.MemoryStore
 }
 
-func newWorld(store func(*ledger.MemoryStore) ledger.Store, lease time.Duration) *world {
-	return &world{memory: ledger.NewMemory(), store: store, lease: lease, nodes: map[string]*ledger.MemoryStore{}}
+func newWorld(store func(*ledger.MemoryStore) ledger.Store) *world {
+	return &world{memory: ledger.NewMemory(), store: store, nodes: map[string]*ledger.MemoryStore{}}
 }
 
 func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, error) {

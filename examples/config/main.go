@@ -16,7 +16,10 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/backends"
 	_ "github.com/seed-891a2e1b/tickwork/backends/all"
+	"github.com/seed-891a2e1b/tickwork/backends/asynq"
+	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/brokers"
 )
 
 //go:embed sample.yaml
@@ -78,6 +81,11 @@ func load(file string) (backends.Config, error) {
 
 // preflight says what would happen.
 func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
+	stopBroker, err := broker(&cfg)
+	if err != nil {
+		return err
+	}
+	defer stopBroker()
 	report := backends.Preflight(ctx, cfg, core.Options{}, func(ctx context.Context, m core.Manager) error {
 		return addWorkers(ctx, m)
 	})
@@ -91,6 +99,11 @@ func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error
 // application runs the workers until the context ends.
 func application(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(stdout, nil))
+	stopBroker, err := broker(&cfg)
+	if err != nil {
+		return err
+	}
+	defer stopBroker()
 	m, err := backends.Open(ctx, cfg, core.Options{Logger: logger})
 	if err != nil {
 		return err
@@ -109,6 +122,26 @@ func application(ctx context.Context, cfg backends.Config, stdout io.Writer) err
 	err = m.Stop(stopCtx)
 	summary(stdout, m.Workers())
 	return err
+}
+
+// broker starts a broker in this process where the configuration chooses a
+// backend that wants one, and says nothing of where it is.
+func broker(cfg *backends.Config) (stop func(), err error) {
+	if cfg.Given(cfg.Backend) || cfg.Enabled != nil && !*cfg.Enabled {
+		return func() {}, nil
+	}
+	url, stop, err := brokers.Start(cfg.Backend)
+	if err != nil {
+		return nil, err
+	}
+	const lease = 3 * time.Second // a new ledger is quiet for a fifth of it
+	switch cfg.Backend {
+	case "asynq":
+		cfg.Set("asynq", asynq.Config{URL: url, Lease: lease})
+	case "nats":
+		cfg.Set("nats", nats.Config{URL: url, Lease: lease})
+	}
+	return stop, nil
 }
 
 // summary prints a line for each worker.

@@ -33,7 +33,7 @@ func newFlagSet(cfg *config) *flag.FlagSet {
 	fs.DurationVar(&cfg.runFor, "for", 0, "end by itself after so long (default at Ctrl-C)")
 	fs.BoolVar(&cfg.dryRun, "dry-run", false, "say what would be done, and change nothing")
 	fs.BoolVar(&cfg.chaos, "chaos", false, "add a worker that fails now and then, and one that panics")
-	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native or gocron")
+	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native, gocron, asynq, nats,\nor redis://localhost:6379; a name brings its own broker along")
 	fs.BoolVar(&cfg.plain, "plain", false, "print log lines, also on a terminal")
 	return fs
 }

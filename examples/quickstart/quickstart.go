@@ -38,7 +38,7 @@ func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
 
 	show := newDisplay(stdout, cfg.plain, in.about)
 	logger := slog.New(show.handler())
-	m, err := newManager(ctx, cfg.backend, core.Options{
+	m, stopBroker, err := newManager(ctx, cfg.backend, core.Options{
 		Logger: logger,
 		Middleware: []core.Middleware{
 			transactions(in.db, &sql.TxOptions{ReadOnly: cfg.dryRun}, markPassiveUsers),
@@ -47,6 +47,7 @@ func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer stopBroker()
 	if err := addAll(ctx, m, tasks); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // status.
 func once(t *testing.T, db *sql.DB, name string, f func(context.Context) error) core.WorkerStatus {
 	t.Helper()
-	m, err := newManager(t.Context(), "native", core.Options{Middleware: []core.Middleware{transactions(db, nil, markPassiveUsers)}})
+	m, _, err := newManager(t.Context(), "native", core.Options{Middleware: []core.Middleware{transactions(db, nil, markPassiveUsers)}})
 	if err != nil {
 		t.Fatal(err)
 	}

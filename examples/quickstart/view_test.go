@@ -25,7 +25,7 @@ func watched(t *testing.T, width, height int) (picture []string, written string)
 		about:  []string{"what it works on"},
 		events: newEvents(),
 	}
-	m, err := newManager(t.Context(), "native", core.Options{Logger: slog.New(v.handler())})
+	m, _, err := newManager(t.Context(), "native", core.Options{Logger: slog.New(v.handler())})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,171 @@
+package asynq
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// Config is the asynq engine's configuration. The zero value is a Redis on this
+// machine.
+type Config struct {
+	// URL says which Redis, and how:
+	//
+	//	redis://user:password@host:6379/0          rediss:// with TLS
+	//	unix://user:password@/run/redis.sock?db=0
+	//	redis-sentinel://host:26379,host2:26379/0?master_name=mymaster
+	//	redis-cluster://host:7000,host2:7000       rediss-…:// with TLS
+	//
+	// The parameters are go-redis's: those of its ParseURL, ParseFailoverURL and
+	// ParseClusterURL. Of a Sentinel's URL the user is the Sentinel's, and the
+	// parameters username and password are for Redis. Empty is DefaultURL.
+	URL string `yaml:"url"`
+
+	// Client is one that the program has already, in place of URL. It is never
+	// closed. Its ContextTimeoutEnabled must be true, and its timeouts should be
+	// well under a fifth of the lease.
+	Client redis.UniversalClient
+
+	// Namespace parts the workers of services that share a Redis: instances of
+	// one namespace are a cluster. Letters, digits and ". _ -", at most 64 of
+	// them. Empty is DefaultNamespace.
+	Namespace string
+
+	// Lease is how long a run holds without its instance being heard of; after
+	// one and a half of it, another instance runs the slot again. At least
+	// MinLease. Zero is ledger.DefaultLease, 10 seconds.
+	Lease time.Duration `yaml:"lease"`
+
+	// Poll is how often an instance looks for ticks that it was not told of:
+	// those that another instance has handed back. Of a slot that falls due it
+	// knows, so that no run waits for it. Between MinPoll and a tenth of the
+	// lease. Zero is a second, or a tenth of the lease where that is less.
+	Poll time.Duration `yaml:"poll"`
+
+	// Retention is how long asynq's tools show a tick that has completed. Zero
+	// is 20 periods of the worker, and between a minute and an hour.
+	Retention time.Duration `yaml:"retention"`
+}
+
+// Defaults, and bounds.
+const (
+	DefaultURL       = "redis://localhost:6379/0"
+	DefaultNamespace = "default"
+	MinLease         = time.Second
+	MinPoll          = 10 * time.Millisecond
+)
+
+// schemes are those of URLs.
+var schemes = map[string]struct{}{
+	"redis": {}, "rediss": {}, "unix": {},
+	"redis-cluster": {}, "rediss-cluster": {},
+	"redis-sentinel": {}, "rediss-sentinel": {},
+}
+
+// Schemes returns the schemes that URLs have, sorted.
+func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
+
+// New returns a manager that runs its workers through asynq. It connects to
+// nothing; Start does. It refuses a configuration that cannot be right.
+func New(cfg Config, opts core.Options) (core.Manager, error) {
+	engine, err := NewEngine(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return core.NewManager(engine, opts), nil
+}
+
+// NewEngine returns the engine alone, for those who wrap it.
+func NewEngine(cfg Config) (core.ClusterEngine, error) { return newEngine(cfg, newTarget) }
+
+func newEngine(cfg Config, target func(Config) (target, error)) (core.ClusterEngine, error) {
+	cfg.Namespace = cmp.Or(cfg.Namespace, DefaultNamespace)
+	cfg.Lease = cmp.Or(cfg.Lease, ledger.DefaultLease)
+	cfg.Poll = cmp.Or(cfg.Poll, min(time.Second, cfg.Lease/10))
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	t, err := target(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{target: t, queue: queueOf(cfg.Namespace), writes: newWriteNames()}
+	return ledger.NewEngine(ledger.Config{
+		Name:       "asynq",
+		Store:      s,
+		Dispatcher: newDispatcher(cfg, s),
+		Lease:      cfg.Lease,
+		Lateness:   lateness,
+		MinPeriod:  minPeriod,
+		Loses:      loses,
+	}), nil
+}
+
+const (
+	// lateness is the way of a tick to Redis and back, three times, and the
+	// courtesy.
+	lateness = 50 * time.Millisecond
+
+	// minPeriod is the shortest period for which that way pays.
+	minPeriod = 100 * time.Millisecond
+
+	loses = "Redis without appendonly loses everything when it restarts, with appendfsync everysec the last second, " +
+		"and a failover to a replica what that had not received yet. Instances that are alive write back what they know; " +
+		"what was known only to those that died with Redis is lost, and such a slot may run again."
+)
+
+func (cfg Config) validate() error {
+	switch {
+	case cfg.Lease < MinLease:
+		return fmt.Errorf("asynq: Lease: %s is shorter than %s", cfg.Lease, MinLease)
+	case cfg.Poll < MinPoll || cfg.Poll > cfg.Lease/10:
+		return fmt.Errorf("asynq: Poll: %s is not between %s and a tenth of the lease, %s", cfg.Poll, MinPoll, cfg.Lease/10)
+	case cfg.Retention != 0 && cfg.Retention < time.Second:
+		return fmt.Errorf("asynq: Retention: %s is shorter than a second", cfg.Retention)
+	case !goodNamespace(cfg.Namespace):
+		return fmt.Errorf("asynq: Namespace: %.80q is not up to 64 letters, digits and . _ -", cfg.Namespace)
+	}
+	return nil
+}
+
+func goodNamespace(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return len(s) <= 64
+}
+
+// queueOf is asynq's queue of a namespace, as its tools show it.
+func queueOf(namespace string) string {
+	if namespace == DefaultNamespace {
+		return "tickwork"
+	}
+	return "tickwork-" + namespace
+}
+
+// Reach tries for as long as its context lets it to reach Redis, and leaves
+// nothing behind.
+func Reach(ctx context.Context, cfg Config) error {
+	cfg.Lease = cmp.Or(cfg.Lease, ledger.DefaultLease)
+	t, err := newTarget(cfg)
+	if err != nil {
+		return err
+	}
+	client, err := t.connect(ctx, core.Host{})
+	if err != nil {
+		return fmt.Errorf("asynq: %w", err)
+	}
+	return t.close(client)
+}

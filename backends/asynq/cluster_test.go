@@ -1,0 +1,146 @@
+package asynq_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends/asynq"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/redistest"
+)
+
+// Several instances in virtual time, on one Redis in memory.
+
+func TestEachSlotRunsOnceAndEverybodyHasAShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini, r := redistest.NewMini(), newRecord()
+		mini.Age("tickwork")
+		for _, name := range []string{"a", "b", "c"} {
+			node(t, mini, asynq.Config{}, quiet(name), every(20, time.Second, r.run(name))...)
+		}
+		time.Sleep(30*time.Second + 500*time.Millisecond)
+		r.once(t)
+		assert.Equal(t, 20*30, r.count(), "slots that ran")
+		for name, n := range r.by {
+			assert.Greater(t, n, 60, "runs of instance %s", name)
+		}
+	})
+}
+
+// A lone worker, too, is not always run by the instance whose clock is ahead.
+func TestACourtesy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini, r := redistest.NewMini(), newRecord()
+		mini.Age("tickwork")
+		for i, name := range []string{"a", "b", "c"} {
+			opts := quiet(name)
+			opts.Now = func() time.Time { return time.Now().Add(time.Duration(i) * 500 * time.Microsecond) }
+			node(t, mini, asynq.Config{}, opts, every(1, time.Second, r.run(name))...)
+		}
+		time.Sleep(100*time.Second + 500*time.Millisecond)
+		r.once(t)
+		assert.Equal(t, 100, r.count(), "slots that ran")
+		for name, n := range r.by {
+			assert.Greater(t, n, 10, "runs of instance %s", name)
+		}
+	})
+}
+
+func TestAnInstanceThatIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini, r := redistest.NewMini(), newRecord()
+		mini.Age("tickwork")
+		for _, name := range []string{"a", "b", "c"} {
+			node(t, mini, asynq.Config{}, quiet(name), every(20, time.Second, r.run(name))...)
+		}
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		mini.Cut("b", true)
+		time.Sleep(30 * time.Second)
+		during := r.by["b"]
+		time.Sleep(30 * time.Second)
+		assert.Equal(t, during, r.by["b"], "runs of the instance that was cut off")
+		mini.Cut("b", false)
+		time.Sleep(30 * time.Second)
+		assert.Greater(t, r.by["b"], during, "runs of the instance that is back")
+		r.once(t)
+		// What the cut-off instance had taken out of the queue, or had claimed and
+		// not begun, is run by another after its lease; slots meanwhile overlap.
+		assert.GreaterOrEqual(t, r.count(), 20*100*98/100, "slots that ran")
+	})
+}
+
+// A tick reaches the instance that has its worker, and one that none has any
+// more comes to its end (CLU-5).
+func TestATickGoesWhereItsWorkerIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini, r := redistest.NewMini(), newRecord()
+		mini.Age("tickwork")
+		var m core.Manager
+		for _, name := range []string{"a", "b", "c"} {
+			workers := every(1, time.Minute, r.run(name))
+			if name == "b" {
+				workers = append(workers, core.Worker{Name: "only-b", Schedule: core.Every(time.Minute), Run: r.run(name)})
+			}
+			m = node(t, mini, asynq.Config{}, quiet(name), workers...)
+		}
+		time.Sleep(30*time.Minute + 10*time.Second)
+		r.once(t)
+		assert.Equal(t, 60, r.count())
+		assert.Less(t, m.Features().Reroute, 10*time.Second)
+	})
+}
+
+func TestATickThatNobodyHasComesToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini := redistest.NewMini()
+		mini.Age("tickwork")
+		client := mini.Client("")
+		t.Cleanup(func() { client.Close() })
+		block := make(chan struct{})
+		m := node(t, mini, asynq.Config{}, quiet("a"),
+			core.Worker{Name: "gone", Schedule: core.Every(time.Minute), Run: func(context.Context) error { <-block; return nil }})
+		time.Sleep(time.Minute + time.Second) // it runs
+		require.NoError(t, asynq.Enqueue(client, core.Tick{Worker: "never-was", Slot: time.Now().UTC().Truncate(time.Second)}))
+		close(block)
+		require.NoError(t, m.Remove(t.Context(), "gone"))
+		time.Sleep(time.Minute)
+		got := results(t, client)
+		assert.Regexp(t, "run by a in .*", got["worker:gone"])
+		assert.Equal(t, "no instance has the worker", got["worker:never-was"])
+	})
+}
+
+// What asynq's tools show of runs (DESIGN: they show the truth).
+func TestWhatTheToolsShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini := redistest.NewMini()
+		mini.Age("tickwork")
+		client := mini.Client("")
+		t.Cleanup(func() { client.Close() })
+		fail := func(context.Context) error { return errors.New("disk full") }
+		slow := func(context.Context) error { time.Sleep(90 * time.Second); return nil }
+		m := node(t, mini, asynq.Config{}, quiet("a"),
+			core.Worker{Name: "good", Schedule: core.Every(time.Minute), Run: func(context.Context) error { return nil }},
+			core.Worker{Name: "bad", Schedule: core.Every(time.Minute), Run: fail},
+			core.Worker{Name: "slow", Schedule: core.Every(time.Minute), Run: slow},
+			core.Worker{Name: "paused", Schedule: core.Every(time.Minute), Run: fail},
+		)
+		require.NoError(t, m.Pause(t.Context(), "paused"))
+		time.Sleep(time.Minute + time.Second)
+		require.Equal(t, []string{"worker:slow"}, active(t, client))
+		time.Sleep(time.Minute)
+		assert.Equal(t, map[string]string{"worker:bad": "disk full"}, archived(t, client))
+		got := results(t, client)
+		assert.Regexp(t, "run by a in .*", got["worker:good"])
+		assert.Equal(t, "skipped: overlap", got["worker:slow"])
+		assert.Equal(t, "skipped: paused", got["worker:paused"])
+		time.Sleep(time.Minute)
+		assert.Equal(t, "run by a in 1m30s", firstResult(t, client, "slow@2000-01-01T00:01:00Z"))
+	})
+}

@@ -1,0 +1,80 @@
+package asynq_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends/asynq"
+	"github.com/seed-891a2e1b/tickwork/conformance"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/redistest"
+)
+
+// TestConformance runs the suite in virtual time, each manager on a Redis of its
+// own.
+func TestConformance(t *testing.T) {
+	conformance.Run(t, conformance.Backend{
+		Name: "asynq",
+		Open: func(opts core.Options) (core.Manager, error) {
+			mini := redistest.NewMini()
+			mini.Age("tickwork")
+			return asynq.NewOver(virtual(), func() redis.UniversalClient { return mini.Client("") }, opts)
+		},
+	})
+}
+
+// virtual is a configuration for virtual time. A heartbeat costs miniredis half
+// a millisecond, so that they should be rare; above all in the cases that wait
+// for a date and then span weeks. A bubble begins in 2000.
+func virtual() asynq.Config {
+	lease := 100 * time.Second
+	if time.Now().Year() > 2000 {
+		lease = 30 * time.Minute
+	}
+	return asynq.Config{Lease: lease, Poll: lease / 10}
+}
+
+// TestConformanceWallClock runs the suite in real time, all managers on one
+// redis-server, each in a namespace of its own.
+func TestConformanceWallClock(t *testing.T) {
+	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
+		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
+	}
+	url := redistest.URL(t)
+	client := clientOf(t, url)
+	var n atomic.Int64
+	conformance.Run(t, conformance.Backend{
+		Name:      "asynq",
+		WallClock: true,
+		Open: func(opts core.Options) (core.Manager, error) {
+			namespace := fmt.Sprint("case-", n.Add(1))
+			age(client, namespace)
+			return asynq.New(asynq.Config{URL: url, Namespace: namespace, Lease: asynq.MinLease}, opts)
+		},
+	})
+}
+
+// clientOf returns a client for the test itself.
+func clientOf(t *testing.T, url string) *redis.Client {
+	t.Helper()
+	o, err := redis.ParseURL(url)
+	require.NoError(t, err)
+	client := redis.NewClient(o)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// age makes a namespace's ledger a day old, so that no instance waits whether
+// somebody knows of an earlier life of it.
+func age(client *redis.Client, namespace string) {
+	born := strconv.FormatInt(time.Now().Add(-24*time.Hour).UnixMicro(), 10)
+	client.Set(context.Background(), "tickwork:{tickwork-"+namespace+"}:born", born, 0)
+}

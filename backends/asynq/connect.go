@@ -1,0 +1,210 @@
+package asynq
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// target is the Redis to be reached.
+type target struct {
+	lent    redis.UniversalClient // the program's own
+	open    func() redis.UniversalClient
+	address string // for people; without a password
+}
+
+// newTarget looks at a configuration. It connects to nothing.
+func newTarget(cfg Config) (target, error) {
+	switch {
+	case cfg.Client != nil && cfg.URL != "":
+		return target{}, errors.New("asynq: Config has a URL and a Client, and can have one of them")
+	case cfg.Client != nil:
+		return lentTarget(cfg.Client)
+	}
+	t, err := urlTarget(cmp.Or(cfg.URL, DefaultURL), patience(cfg.Lease))
+	if err != nil {
+		return target{}, fmt.Errorf("asynq: URL: %w", err)
+	}
+	return t, nil
+}
+
+// lentTarget is a client of the program's own. One that does not keep to its
+// contexts would keep a lease from being given up in time.
+func lentTarget(client redis.UniversalClient) (target, error) {
+	t := target{lent: client, address: "the address of Config.Client"}
+	keeps := true
+	switch c := client.(type) {
+	case *redis.Client:
+		t.address, keeps = c.Options().Addr, c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		t.address, keeps = strings.Join(c.Options().Addrs, ","), c.Options().ContextTimeoutEnabled
+	}
+	if !keeps {
+		return target{}, errors.New("asynq: Client: its ContextTimeoutEnabled must be true, so that a lease is given up in time when Redis does not answer")
+	}
+	return t, nil
+}
+
+// urlTarget reads a URL. Its errors do not show it: there may be a password in
+// it, and half of one in what cannot be read.
+func urlTarget(raw string, wait time.Duration) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, errors.New("is not a URL; are the special characters in its password percent-encoded?")
+	}
+	scheme, kind, _ := strings.Cut(u.Scheme, "-")
+	if _, ok := schemes[u.Scheme]; !ok {
+		return target{}, fmt.Errorf("its scheme is none of %s", strings.Join(Schemes(), ", "))
+	}
+	if scheme != "unix" && (strings.Count(u.Path, "/") > 1 || strings.Trim(u.Path, "/0123456789") != "") {
+		return target{}, errors.New("its path is not the number of a database; are the special characters in its password percent-encoded?")
+	}
+	hosts := strings.Split(u.Host, ",")
+	if len(hosts) > 1 && kind == "" {
+		return target{}, fmt.Errorf("has several hosts, which are for %s-cluster and %[1]s-sentinel", scheme)
+	}
+	query := u.Query()
+	query["addr"] = append(hosts[1:], query["addr"]...)
+	if len(query["addr"]) == 0 {
+		delete(query, "addr")
+	}
+	u.Scheme, u.Host, u.RawQuery = scheme, hosts[0], query.Encode()
+	plain := u.String()
+	switch kind {
+	case "cluster":
+		o, err := redis.ParseClusterURL(plain)
+		if err != nil {
+			return target{}, err
+		}
+		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
+		o.ContextTimeoutEnabled = true
+		o.TLSConfig = modern(o.TLSConfig)
+		o.MaintNotificationsConfig = noNotices()
+		return target{address: strings.Join(o.Addrs, ","), open: func() redis.UniversalClient { return redis.NewClusterClient(o) }}, nil
+	case "sentinel":
+		o, err := redis.ParseFailoverURL(plain)
+		if err != nil {
+			return target{}, err
+		}
+		if o.MasterName == "" {
+			return target{}, errors.New("has no master_name, which a Sentinel is asked for")
+		}
+		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
+		o.ContextTimeoutEnabled = true
+		o.TLSConfig = modern(o.TLSConfig)
+		address := o.MasterName + " of the Sentinels " + strings.Join(o.SentinelAddrs, ",")
+		return target{address: address, open: func() redis.UniversalClient { return redis.NewFailoverClient(o) }}, nil
+	}
+	o, err := redis.ParseURL(plain)
+	if err != nil {
+		return target{}, err
+	}
+	limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
+	o.ContextTimeoutEnabled = true
+	o.TLSConfig = modern(o.TLSConfig)
+	o.MaintNotificationsConfig = noNotices()
+	return target{address: o.Addr, open: func() redis.UniversalClient { return redis.NewClient(o) }}, nil
+}
+
+// limits are options that the three kinds of clients have in common.
+type limits struct {
+	dial, read, write                      *time.Duration
+	retries, dials, protocol, pipelinePool *int
+}
+
+// set fills in what the URL does not say. What fails is tried again by those who
+// know whether that makes sense, so the client does not.
+func (l limits) set(wait time.Duration) {
+	for _, d := range []*time.Duration{l.dial, l.read, l.write} {
+		*d = cmp.Or(*d, wait)
+	}
+	*l.retries = cmp.Or(*l.retries, -1)
+	*l.dials = cmp.Or(*l.dials, 1)
+	*l.protocol = cmp.Or(*l.protocol, 2) // there is no use for version 3's notices
+	*l.pipelinePool = cmp.Or(*l.pipelinePool, -1)
+}
+
+// patience is how long an operation on Redis may take where the lease is so: well
+// under a fifth of it, so that there is time for another try.
+func patience(lease time.Duration) time.Duration { return min(lease/10, 3*time.Second) }
+
+func modern(c *tls.Config) *tls.Config {
+	if c != nil {
+		c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
+	}
+	return c
+}
+
+func noNotices() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// connect makes a client that has reached Redis. It tries until its context ends
+// (STA-6).
+func (t target) connect(ctx context.Context, host core.Host) (redis.UniversalClient, error) {
+	client := t.lent
+	if client == nil {
+		client = t.open()
+	}
+	for pause, told := 50*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
+		err := client.Ping(ctx).Err()
+		if err == nil {
+			return client, nil
+		}
+		if !told && host.Logger != nil && ctx.Err() == nil {
+			host.Logger.Warn("asynq: Redis is not reached yet", "address", t.address, "error", err)
+			told = true
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("reach Redis at %s: %w: %w", t.address, context.Cause(ctx), err), t.close(client))
+		}
+	}
+}
+
+// close closes a client that connect made.
+func (t target) close(client redis.UniversalClient) error {
+	if client == nil || client == t.lent {
+		return nil
+	}
+	return client.Close()
+}
+
+// warnOfEviction warns of a Redis that throws keys away when its memory is full:
+// a lease that is thrown away is a run that overlaps. Who is not allowed to ask
+// is not told.
+func warnOfEviction(ctx context.Context, client redis.UniversalClient, log *slog.Logger) {
+	policy, err := evictionPolicy(ctx, client)
+	switch {
+	case err != nil || policy == "":
+		log.Debug("asynq: Redis does not tell its maxmemory-policy, which should be noeviction", "error", err)
+	case policy != "noeviction":
+		log.Warn("asynq: Redis throws keys away when its memory is full; set maxmemory-policy to noeviction, or a worker may overlap", "maxmemory-policy", policy)
+	}
+}
+
+func evictionPolicy(ctx context.Context, client redis.UniversalClient) (string, error) {
+	got, err := client.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err == nil {
+		return got["maxmemory-policy"], nil
+	}
+	info, infoErr := client.Info(ctx, "memory").Result()
+	if infoErr != nil {
+		return "", errors.Join(err, infoErr)
+	}
+	_, rest, _ := strings.Cut(info, "maxmemory_policy:")
+	policy, _, _ := strings.Cut(rest, "\r\n")
+	return policy, nil
+}

@@ -1,0 +1,263 @@
+package asynq_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends/asynq"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/redistest"
+)
+
+func TestConfigIsValidatedAtTheDoor(t *testing.T) {
+	lent := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
+	defer lent.Close()
+	careless := redis.NewClient(&redis.Options{})
+	defer careless.Close()
+	for want, cfg := range map[string]asynq.Config{
+		"Lease: 999ms is shorter than 1s":         {Lease: 999 * time.Millisecond},
+		"Poll: 2s is not between 10ms and":        {Poll: 2 * time.Second},
+		"Poll: 1ms is not between 10ms and":       {Poll: time.Millisecond},
+		"Retention: 1ms is shorter":               {Retention: time.Millisecond},
+		`Namespace: "a}b" is not`:                 {Namespace: "a}b"},
+		"Namespace":                               {Namespace: strings.Repeat("n", 65)},
+		"URL: its scheme is none of redis":        {URL: "http://localhost"},
+		"URL: is not a URL":                       {URL: "redis://user:se%cret@host"},
+		"URL: its path is not the number":         {URL: "redis://se/secret@host"},
+		"URL: has no master_name":                 {URL: "redis-sentinel://host"},
+		"unexpected option: colour":               {URL: "redis://host?colour=red"},
+		"has a URL and a Client":                  {URL: "redis://host", Client: lent},
+		"its ContextTimeoutEnabled must be true":  {Client: careless},
+		"redis: invalid read_timeout duration":    {URL: "redis://host?read_timeout=soon"},
+		"redis: unable to parse addr param: host": {URL: "redis-cluster://host?addr=host"},
+	} {
+		_, err := asynq.New(cfg, core.Options{})
+		if assert.ErrorContains(t, err, want) {
+			assert.NotContains(t, err.Error(), "cret", "a password")
+			assert.True(t, strings.HasPrefix(err.Error(), "asynq: "), err)
+		}
+	}
+	for _, cfg := range []asynq.Config{
+		{},
+		{Client: lent},
+		{URL: "redis://user:password@host:6379/3", Namespace: "billing", Lease: time.Second, Poll: 100 * time.Millisecond},
+		{URL: "rediss://host"},
+		{URL: "unix:///run/redis.sock?db=2"},
+		{URL: "redis-cluster://a:7000,b:7001/?addr=c:7002"},
+		{URL: "rediss-sentinel://a:26379,b:26379/0?master_name=m&username=u&password=p"},
+	} {
+		_, err := asynq.New(cfg, core.Options{})
+		assert.NoError(t, err)
+	}
+}
+
+// Start tells what it tried to reach, and why that failed, without the password
+// (STA-6).
+func TestStartTellsWhatItCannotReach(t *testing.T) {
+	server := redistest.Real(t, "--requirepass", "right")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := free.Addr().String()
+	free.Close()
+	for _, c := range []struct{ url, address, why string }{
+		{"redis://user:s3cret@" + nobody, nobody, "connection refused"},
+		{"redis://:s3cret@" + server.Addr, server.Addr, "WRONGPASS"},
+		{"redis://" + server.Addr, server.Addr, "NOAUTH"},
+		{"redis-cluster://:s3cret@" + nobody, nobody, "connection refused"},
+		{"redis-sentinel://:s3cret@" + nobody + "?master_name=m&password=s3cret", nobody, "m of the Sentinels"},
+	} {
+		var log bytes.Buffer
+		opts := core.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		m, err := asynq.New(asynq.Config{URL: c.url}, opts)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err = m.Start(ctx)
+		cancel()
+		require.Error(t, err)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		for _, want := range []string{c.address, c.why} {
+			assert.Contains(t, err.Error(), want)
+		}
+		assert.NotContains(t, err.Error()+log.String(), "s3cret")
+		assert.Contains(t, log.String(), "Redis is not reached yet")
+	}
+}
+
+// A Redis that comes up while Start waits for it is found.
+func TestStartWaitsForRedis(t *testing.T) {
+	server := redistest.Real(t)
+	server.Kill()
+	time.AfterFunc(300*time.Millisecond, func() { _ = server.Start() })
+	r := newRecord()
+	real(t, asynq.Config{URL: server.URL, Lease: time.Second}, quiet("a"), every(1, 100*time.Millisecond, r.run("a"))...)
+	eventually(t, 5*time.Second, "a slot runs", func() bool { return r.count() > 0 })
+}
+
+// acl is what a user needs, as doc.go says it.
+const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers* &asynq:cancel
+	+@connection +evalsha +eval +subscribe +unsubscribe +time
+	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
+	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank`
+
+// A user who may do nothing else is enough, with a user name, which asynq's own
+// reading of URLs drops.
+func TestAMinimalUser(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	flat := func(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "//", " ")), " ") }
+	require.Contains(t, flat(string(doc)), flat(acl), "the ACL in doc.go")
+
+	server := redistest.Real(t)
+	admin := clientOf(t, server.URL)
+	args := []any{"ACL", "SETUSER", "tick", "on", ">s3cret"}
+	for field := range strings.FieldsSeq(acl) {
+		args = append(args, field)
+	}
+	require.NoError(t, admin.Do(t.Context(), args...).Err())
+
+	log := &lockedBuffer{}
+	opts := quiet("a")
+	opts.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r := newRecord()
+	workers := every(1, 100*time.Millisecond, r.run("a"))
+	workers = append(workers, core.Worker{Name: "bad", Schedule: core.Every(100 * time.Millisecond),
+		Run: func(context.Context) error { return context.Canceled }})
+	m := real(t, asynq.Config{URL: "redis://tick:s3cret@" + server.Addr, Lease: time.Second}, opts, workers...)
+	eventually(t, 5*time.Second, "slots run", func() bool { return r.count() > 3 })
+	require.NoError(t, m.Pause(t.Context(), "bad"))
+	require.NoError(t, m.Trigger(t.Context(), "bad"))
+	time.Sleep(9 * time.Second) // what asynq does every eight seconds, too
+	stop(t, m)
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "NOPERM") && !strings.Contains(line, "maxmemory-policy") {
+			t.Error(line)
+		}
+	}
+	denied, err := admin.Do(t.Context(), "ACL", "LOG").Slice()
+	require.NoError(t, err)
+	for _, entry := range denied {
+		if text := fmt.Sprint(entry); !strings.Contains(text, "config") && !strings.Contains(text, "info") {
+			t.Error(text)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestARedisThatEvictsIsWarnedOf(t *testing.T) {
+	server := redistest.Real(t, "--maxmemory-policy", "allkeys-lru")
+	for _, c := range []struct {
+		policy string
+		warns  bool
+	}{{"allkeys-lru", true}, {"noeviction", false}} {
+		require.NoError(t, clientOf(t, server.URL).ConfigSet(t.Context(), "maxmemory-policy", c.policy).Err())
+		log := &lockedBuffer{}
+		opts := quiet("a")
+		opts.Logger = slog.New(slog.NewTextHandler(log, nil))
+		stop(t, real(t, asynq.Config{URL: server.URL, Lease: time.Second}, opts))
+		assert.Equal(t, c.warns, strings.Contains(log.String(), "noeviction"), log.String())
+	}
+}
+
+// Each kind of Redis that a URL can name.
+func TestKindsOfRedis(t *testing.T) {
+	runs := func(t *testing.T, cfg asynq.Config) {
+		t.Helper()
+		cfg.Lease = time.Second
+		r := newRecord()
+		m := real(t, cfg, quiet("a"), every(3, 100*time.Millisecond, r.run("a"))...)
+		eventually(t, 10*time.Second, "slots run", func() bool { return r.count() > 6 })
+		require.NoError(t, asynq.Reach(t.Context(), cfg))
+		stop(t, m)
+		r.once(t)
+	}
+	t.Run("cluster", func(t *testing.T) {
+		server := redistest.Real(t, "--cluster-enabled", "yes")
+		admin := clientOf(t, server.URL)
+		require.NoError(t, admin.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+		eventually(t, 10*time.Second, "the cluster is up", func() bool {
+			info, _ := admin.ClusterInfo(t.Context()).Result()
+			return strings.Contains(info, "cluster_state:ok")
+		})
+		runs(t, asynq.Config{URL: "redis-cluster://" + server.Addr})
+	})
+	t.Run("sentinel", func(t *testing.T) {
+		server := redistest.Real(t)
+		host, port, _ := net.SplitHostPort(server.Addr)
+		conf := filepath.Join(t.TempDir(), "sentinel.conf")
+		require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor mymaster %s %s 1\n", host, port), 0o600))
+		sentinel := redistest.Sentinel(t, conf)
+		runs(t, asynq.Config{URL: "redis-sentinel://" + sentinel.Addr + "/1?master_name=mymaster"})
+	})
+	t.Run("tls", func(t *testing.T) {
+		dir := t.TempDir()
+		certify(t, dir)
+		server := redistest.RealTLS(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+		runs(t, asynq.Config{URL: "rediss://" + server.Addr + "?skip_verify=true"})
+	})
+	t.Run("unix", func(t *testing.T) {
+		socket := filepath.Join(t.TempDir(), "redis.sock")
+		redistest.Real(t, "--unixsocket", socket)
+		runs(t, asynq.Config{URL: "unix://" + socket + "?db=2"})
+	})
+	t.Run("lent", func(t *testing.T) {
+		server := redistest.Real(t)
+		client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
+		defer client.Close()
+		runs(t, asynq.Config{Client: client})
+		require.NoError(t, client.Ping(t.Context()).Err(), "a client that is lent is not closed")
+	})
+}
+
+// certify writes a certificate for 127.0.0.1 that signs itself.
+func certify(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redis"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	der, err := x509.MarshalECPrivateKey(key)
+	require.NoError(t, err)
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: der}} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
+}

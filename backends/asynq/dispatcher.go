@@ -1,0 +1,222 @@
+package asynq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+type deliverFunc = func(context.Context, core.Tick) (ledger.Delivery, error)
+
+// dispatcher carries ticks through asynq's queue. A tick is a task whose id is
+// the tick's, so that of all the instances that enqueue it Redis lets one in, and
+// asynq gives it to one of them. Whether it runs there is the ledger's to say:
+// asynq abandons a task while its handler still works on it, and gives it to
+// another.
+type dispatcher struct {
+	cfg     Config
+	store   *store
+	host    core.Host
+	client  *asynq.Client
+	server  *asynq.Server
+	source  *source
+	deliver deliverFunc
+	life    context.Context // of the deliveries
+	end     context.CancelFunc
+	tasks   gate
+
+	mu   sync.Mutex
+	last map[string]time.Time // the slot of a worker that was dispatched last
+
+	registry registry
+}
+
+func newDispatcher(cfg Config, s *store) *dispatcher {
+	return &dispatcher{cfg: cfg, store: s, last: make(map[string]time.Time), registry: registry{store: s, lease: cfg.Lease}}
+}
+
+const (
+	// tokens is how many ticks an instance takes at a time. It is to be no
+	// limit: a run that waits must not hold up another worker (ERR-7), and
+	// MaxConcurrent bounds those that run.
+	tokens = 1 << 17
+
+	// forever is longer than any run: a worker's Timeout is kept by the
+	// manager, asynq's would abandon the run.
+	forever = 10 * 365 * 24 * time.Hour
+
+	// tries is more than one, so that a task which has to go to another
+	// instance can. None is used up: nothing that is tried again has failed.
+	tries = 3
+
+	// elsewhereAfter is when a task that could not be taken here is tried
+	// again.
+	elsewhereAfter = time.Second
+)
+
+// Start implements ledger.Dispatcher.
+func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFunc) error {
+	d.host, d.deliver = host, deliver
+	d.life, d.end = context.WithCancel(context.Background())
+	d.client = asynq.NewClientFromRedisClient(d.store.client)
+	d.source = newSource(d.store.client, d.store.queue, d.cfg.Poll)
+	d.server = asynq.NewServerFromRedisClient(d.source, asynq.Config{
+		Concurrency:              tokens,
+		Queues:                   map[string]int{d.store.queue: 1},
+		TaskCheckInterval:        backAt,
+		DelayedTaskCheckInterval: max(d.cfg.Poll, elsewhereAfter),
+		ShutdownTimeout:          time.Second,
+		BaseContext:              func() context.Context { return d.life },
+		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return elsewhereAfter },
+		IsFailure:                func(error) bool { return false }, // one that is, is archived at once
+		Logger:                   newServerLog(host.Logger),
+	})
+	if err := d.server.Start(asynq.HandlerFunc(d.handle)); err != nil {
+		d.end()
+		return fmt.Errorf("asynq: start the server: %w", err)
+	}
+	return nil
+}
+
+// Dispatch implements ledger.Dispatcher.
+func (d *dispatcher) Dispatch(ctx context.Context, tick core.Tick) error {
+	kind, data := encodeTick(tick, d.host.Now())
+	_, err := d.client.EnqueueContext(ctx, asynq.NewTask(kind, data),
+		asynq.TaskID(tick.ID()),
+		asynq.Queue(d.store.queue),
+		asynq.MaxRetry(tries),
+		asynq.Timeout(forever),
+		asynq.Retention(d.retention(tick)),
+	)
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("asynq: enqueue %s: %w", tick, err)
+	}
+	d.source.dispatched()
+	return nil
+}
+
+// retention is how long a tick is shown when it has completed: 20 periods, as far
+// as the period is known here.
+func (d *dispatcher) retention(tick core.Tick) time.Duration {
+	const least, most = time.Minute, time.Hour
+	switch {
+	case d.cfg.Retention > 0:
+		return d.cfg.Retention
+	case tick.Manual != "":
+		return most
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.last[tick.Worker]
+	d.last[tick.Worker] = tick.Slot
+	if before.IsZero() {
+		return least
+	}
+	return min(max(20*min(tick.Slot.Sub(before), most), least), most)
+}
+
+// handle is asynq's handler of every task.
+func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
+	if !d.tasks.enter() {
+		return errElsewhere
+	}
+	defer d.tasks.leave()
+	tick, due, err := decodeTick(task.Type(), task.Payload())
+	if err != nil {
+		return failure{err}
+	}
+	got, err := d.deliver(ctx, tick)
+	switch {
+	case err != nil:
+		return err
+	case got.Absent && d.host.Now().Sub(due) > d.cfg.Lease && d.registry.nobodyHas(ctx, tick.Worker):
+		got.Note = "no instance has the worker"
+	case got.Absent:
+		return errElsewhere
+	case got.Outcome == core.Failed:
+		return failure{got.Err}
+	}
+	if got.Note != "" {
+		_, _ = task.ResultWriter().Write([]byte(got.Note)) // for people; the ledger has it
+	}
+	return nil
+}
+
+// errElsewhere has a task given to another instance, or to this one again.
+var errElsewhere = errors.New("to be taken by another instance")
+
+// failure is the error of a run as asynq takes it: the task is archived with its
+// message.
+type failure struct{ err error }
+
+func (f failure) Error() string {
+	if f.err == nil {
+		return "failed"
+	}
+	return f.err.Error()
+}
+
+func (f failure) Unwrap() []error { return []error{f.err, asynq.SkipRetry} }
+
+// Stop implements ledger.Dispatcher. It waits for the deliveries until its
+// context ends; those that are left then go back into the queue. What follows is
+// bounded by the client's timeouts.
+func (d *dispatcher) Stop(ctx context.Context) error {
+	d.source.stop()
+	d.server.Stop()
+	var err error
+	select {
+	case <-d.tasks.close():
+	case <-ctx.Done():
+		err = fmt.Errorf("asynq: ticks were still being delivered: %w", context.Cause(ctx))
+	}
+	d.end()
+	d.server.Shutdown()
+	<-d.tasks.close()
+	return err
+}
+
+// gate counts those who are inside, until it is closed and all have left.
+type gate struct {
+	mu     sync.Mutex
+	inside int
+	closed chan struct{} // closed when it is and nobody is inside
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed != nil {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inside--; g.inside == 0 && g.closed != nil {
+		close(g.closed)
+	}
+}
+
+// close lets nobody in any more. What it returns is closed when nobody is inside.
+func (g *gate) close() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed == nil {
+		g.closed = make(chan struct{})
+		if g.inside == 0 {
+			close(g.closed)
+		}
+	}
+	return g.closed
+}

@@ -1,0 +1,60 @@
+// Package asynq runs workers through github.com/hibiken/asynq, on Redis: once
+// across all the instances of a service.
+//
+//	m, err := asynq.New(asynq.Config{URL: "redis://localhost:6379/0"}, core.Options{})
+//
+// Instances that share a Redis and a namespace are a cluster. Each slot runs on
+// one of them; when that one dies in the run another runs it again, within one
+// and a half of Config.Lease. What is promised are the rules of the contract, the
+// CLU rules among them.
+//
+// # How a tick runs
+//
+// On each instance that has the worker a slot falls due at the same time, and is
+// enqueued as a task whose id is the tick's: Redis lets the first in. Asynq gives
+// the task to an instance, which claims the worker in the ledger (package
+// core/ledger), a hash of Redis, runs it, and renews the claim meanwhile. The
+// ledger sees to it that a slot runs once and a worker never overlaps; asynq
+// alone does not, since it gives a task to another while the first still works
+// on it. A slot that asynq has not brought to anybody within a fifth of the lease,
+// and a second at least, is claimed without it.
+//
+// # What asynq's tools show
+//
+// The asynq command and asynqmon show ticks in the queue "tickwork", or
+// "tickwork-<namespace>": tasks of the type worker:<name>, with a payload of
+// JSON. A task is completed when its slot has come to its end, with a result
+// that says how ("run by host-1 in 1.2s", "skipped: overlap"), and archived, with
+// the run's error, when the run has failed. Completed ones are kept for
+// Config.Retention. The records of the ledger are JSON too:
+//
+//	redis-cli hgetall 'tickwork:{tickwork}:w:send-invoices'
+//
+// What these tools do to tasks does nothing to workers: to cancel, delete or run
+// a task there, or to pause the queue, is no Remove, Trigger or Pause of the
+// manager, which are for that. The queue is for ticks: tasks of your own belong
+// in another.
+//
+// # What to set in Redis
+//
+//   - maxmemory-policy noeviction. Start warns of another: a lease that Redis
+//     throws away is a run that may overlap.
+//   - appendonly yes, with appendfsync everysec or always. What is lost with
+//     less, and in a failover to a replica, which is asynchronous, is written
+//     back by the instances that are alive, and only what none of them knows may
+//     run again (CLU-13).
+//   - A Redis of version 6.2 or later, with a clock within five seconds of the
+//     instances' (CLU-8).
+//
+// A user who may do this, and nothing else, is enough; for a namespace
+// tickwork-<namespace> takes the place of what is in braces:
+//
+//	~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers* &asynq:cancel
+//	+@connection +evalsha +eval +subscribe +unsubscribe +time
+//	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
+//	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
+//
+// While Redis is away go-redis prints each connection that it does not get on
+// standard error; its SetLogger, or its package logging, changes that for the
+// whole program, and so it is left to the program.
+package asynq

@@ -1,0 +1,36 @@
+package asynq
+
+import (
+	"context"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// NewOver is New with clients made by open, each of which the engine closes.
+func NewOver(cfg Config, open func() redis.UniversalClient, opts core.Options) (core.Manager, error) {
+	engine, err := newEngine(cfg, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
+	if err != nil {
+		return nil, err
+	}
+	return core.NewManager(engine, opts), nil
+}
+
+// NewStore returns the store of a namespace, whose client is made by open.
+func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store {
+	return &store{target: target{open: open, address: "the test's"}, queue: queueOf(namespace), writes: newWriteNames()}
+}
+
+// Enqueue enqueues a tick of the default namespace, as an instance does whose
+// slot has come.
+func Enqueue(client redis.UniversalClient, tick core.Tick) error {
+	d := newDispatcher(Config{}, &store{queue: queueOf(DefaultNamespace)})
+	d.client = asynq.NewClientFromRedisClient(client)
+	d.source = newSource(client, d.store.queue, time.Second)
+	d.host.Now = time.Now
+	return d.Dispatch(context.Background(), tick)
+}

@@ -1,0 +1,16 @@
+package asynq_test
+
+import (
+	"runtime/debug"
+	"testing"
+
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
+)
+
+// TestMain fails when a test, or an example, leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	logging.Disable()       // go-redis prints each connection that it does not get
+	debug.SetGCPercent(400) // each script of miniredis' makes garbage of a Lua of its own
+	goleak.VerifyTestMain(m)
+}

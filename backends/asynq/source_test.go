@@ -1,0 +1,153 @@
+package asynq
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// scripted answers every script with an error, and counts.
+type scripted struct {
+	redis.UniversalClient
+	err   error
+	asked int
+	at    []time.Time
+}
+
+func (s *scripted) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
+	s.asked++
+	s.at = append(s.at, time.Now())
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(s.err)
+	return cmd
+}
+
+var question = []string{"asynq:{tickwork}:pending", "asynq:{tickwork}:paused", "asynq:{tickwork}:active", "asynq:{tickwork}:lease"}
+
+func TestSourceAsksOncePerPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &scripted{err: redis.Nil}
+		s := newSource(fake, "tickwork", time.Second)
+		began := time.Now()
+		require.Error(t, s.EvalSha(t.Context(), "", question).Err())
+		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
+		assert.Equal(t, 11, fake.asked, "questions in 11 s")
+	})
+}
+
+func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &scripted{err: redis.Nil}
+		s := newSource(fake, "tickwork", 5*time.Second)
+		go func() {
+			time.Sleep(time.Second)
+			for range 100 {
+				s.dispatched()
+			}
+			time.Sleep(time.Second)
+			s.stop()
+		}()
+		began := time.Now()
+		s.EvalSha(t.Context(), "", question)
+		require.Equal(t, 2, fake.asked, "questions")
+		assert.Less(t, fake.at[1].Sub(began), time.Second+courtesy)
+		assert.Equal(t, 2*time.Second, time.Since(began), "until stop")
+	})
+}
+
+// Asynq asks again at once that was answered with an error: that must not burn a
+// processor while Redis is away (CLU-6).
+func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &scripted{err: errors.New("connection refused")}
+		s := newSource(fake, "tickwork", time.Second)
+		for began := time.Now(); time.Since(began) < time.Minute; {
+			s.EvalSha(t.Context(), "", question)
+		}
+		assert.LessOrEqual(t, fake.asked, 60, "questions in a minute")
+	})
+}
+
+func TestSourcePassesOnTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &scripted{err: redis.Nil}
+		s := newSource(fake, "tickwork", time.Second)
+		began := time.Now()
+		for _, keys := range [][]string{nil, question[:2], {"asynq:{other}:pending", "", "", ""}} {
+			s.EvalSha(t.Context(), "", keys)
+		}
+		fake.err = redis.ErrNoScript
+		s.EvalSha(t.Context(), "", question)
+		assert.Zero(t, time.Since(began))
+		assert.Equal(t, 4, fake.asked)
+	})
+}
+
+func TestServerLogRepeatsNothing(t *testing.T) {
+	var b bytes.Buffer
+	l := newServerLog(slog.New(slog.NewTextHandler(&b, nil)))
+	for range 100 {
+		l.Error("Failed to forward scheduled tasks: connection refused")
+		l.Error("Failed to write server state data: connection refused")
+	}
+	l.Debug("x")
+	l.Info("x")
+	l.Warn("Retry exhausted for task id=x")
+	assert.Equal(t, 2, strings.Count(b.String(), "level=WARN"), b.String())
+	assert.Equal(t, 2, strings.Count(b.String(), "\n"), b.String())
+}
+
+func TestRetention(t *testing.T) {
+	d := newDispatcher(Config{}, &store{})
+	slot := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ period, want time.Duration }{
+		{100 * time.Millisecond, time.Minute},
+		{time.Second, time.Minute},
+		{time.Minute, 20 * time.Minute},
+		{24 * time.Hour, time.Hour},
+	} {
+		d.retention(core.Tick{Worker: "w", Slot: slot})
+		assert.Equal(t, c.want, d.retention(core.Tick{Worker: "w", Slot: slot.Add(c.period)}), c.period)
+	}
+	assert.Equal(t, time.Minute, d.retention(core.Tick{Worker: "new", Slot: slot}))
+	assert.Equal(t, time.Hour, d.retention(core.Tick{Worker: "w", Manual: "x"}))
+	d.cfg.Retention = time.Second
+	assert.Equal(t, time.Second, d.retention(core.Tick{Worker: "w", Slot: slot}))
+}
+
+func TestTicksAsTasks(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC)
+	slot := core.Tick{Worker: "send/invoices", Slot: now.Add(-time.Second), Attempt: 1}
+	manual := core.Tick{Worker: "w", Manual: "x1", Attempt: 1}
+	for text, tick := range map[string]core.Tick{
+		`{"worker":"send/invoices","slot":"2026-01-01T00:00:00Z"}`:   slot,
+		`{"worker":"w","manual":"x1","sent":"2026-01-01T00:00:01Z"}`: manual,
+	} {
+		kind, data := encodeTick(tick, now)
+		assert.Equal(t, "worker:"+tick.Worker, kind)
+		assert.Equal(t, text, string(data))
+		got, _, err := decodeTick(kind, data)
+		require.NoError(t, err)
+		assert.Equal(t, tick, got)
+	}
+	for kind, text := range map[string]string{
+		"email:send": `{"worker":"w","manual":"x"}`,
+		"worker:w":   `{"worker":"v","manual":"x"}`,
+		"worker:x":   `{"worker":"x"}`,
+		"worker:y":   `nonsense`,
+	} {
+		_, _, err := decodeTick(kind, []byte(text))
+		assert.ErrorIs(t, err, errNoTick, kind)
+	}
+}

@@ -1,0 +1,55 @@
+package asynq
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// typePrefix is what the types of tickwork's tasks begin with; the worker's name
+// follows.
+const typePrefix = "worker:"
+
+// payload is a tick as a task carries it, for people to read.
+type payload struct {
+	Worker string    `json:"worker"`
+	Slot   time.Time `json:"slot,omitzero"`
+	Manual string    `json:"manual,omitempty"`
+	Sent   time.Time `json:"sent,omitzero"` // of a manual tick, which has no other time
+}
+
+// encodeTick returns the type and the payload of a tick's task.
+func encodeTick(tick core.Tick, now time.Time) (kind string, data []byte) {
+	p := payload{Worker: tick.Worker, Slot: tick.Slot, Manual: tick.Manual}
+	if tick.Manual != "" {
+		p.Slot, p.Sent = time.Time{}, now.UTC().Round(time.Millisecond)
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("asynq: encode %s: %v", tick, err)) // a plain struct: cannot be
+	}
+	return typePrefix + tick.Worker, data
+}
+
+var errNoTick = errors.New("the task is no tick of tickwork's: its queue is for ticks alone")
+
+// decodeTick reads a task, and tells when it was due.
+func decodeTick(kind string, data []byte) (tick core.Tick, due time.Time, err error) {
+	var p payload
+	if err := json.Unmarshal(data, &p); err != nil {
+		return core.Tick{}, time.Time{}, fmt.Errorf("%w: %w", errNoTick, err)
+	}
+	name, ok := strings.CutPrefix(kind, typePrefix)
+	if !ok || name != p.Worker || p.Slot.IsZero() == (p.Manual == "") {
+		return core.Tick{}, time.Time{}, errNoTick
+	}
+	tick = core.Tick{Worker: p.Worker, Slot: p.Slot.UTC(), Manual: p.Manual, Attempt: 1}
+	if p.Manual != "" {
+		return tick, p.Sent, nil
+	}
+	return tick, p.Slot, nil
+}

@@ -1,0 +1,65 @@
+package nats_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/backends/nats"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func TestWhatCannotBeRightIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg   nats.Config
+		field string
+	}{
+		"a scheme of another broker":   {nats.Config{URL: "redis://localhost"}, "URL"},
+		"a URL that cannot be read":    {nats.Config{URL: "nats://user:s3cr%zzet@localhost"}, "URL"},
+		"a URL without a host":         {nats.Config{URL: "nats://"}, "URL"},
+		"a bad one of several":         {nats.Config{URL: "nats://one:4222,http://two"}, "URL"},
+		"a connection and a URL":       {nats.Config{Conn: &natsgo.Conn{}, URL: "nats://localhost"}, "Conn"},
+		"a connection and options":     {nats.Config{Conn: &natsgo.Conn{}, Options: []natsgo.Option{natsgo.NoEcho()}}, "Conn"},
+		"a password of nobody":         {nats.Config{Password: "s3cret"}, "Password"},
+		"a token and a user":           {nats.Config{Token: "s3cret", User: "me"}, "Token"},
+		"a certificate without a key":  {nats.Config{TLS: nats.TLS{Cert: "cert.pem"}}, "TLS"},
+		"a namespace with a wildcard":  {nats.Config{Namespace: "all.>"}, "Namespace"},
+		"a namespace with a space":     {nats.Config{Namespace: "my app"}, "Namespace"},
+		"a namespace that is too long": {nats.Config{Namespace: strings.Repeat("n", 65)}, "Namespace"},
+		"two replicas":                 {nats.Config{Replicas: 2}, "Replicas"},
+		"negative replicas":            {nats.Config{Replicas: -1}, "Replicas"},
+		"a storage that there is not":  {nats.Config{Storage: "disk"}, "Storage"},
+		"a negative lease":             {nats.Config{Lease: -time.Second}, "Lease"},
+		"a lease of no time":           {nats.Config{Lease: time.Microsecond}, "Lease"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := nats.New(c.cfg, core.Options{})
+			require.Error(t, err)
+			assert.Nil(t, m)
+			assert.Contains(t, err.Error(), c.field)
+			assert.NotContains(t, err.Error(), "s3cr")
+		})
+	}
+}
+
+func TestEngineSaysWhatItsLedgerCanLose(t *testing.T) {
+	for want, cfg := range map[string]nats.Config{
+		"loses power": {},
+		"in memory":   {Storage: "memory", Replicas: 3},
+		"":            {Replicas: 3},
+	} {
+		engine, err := nats.NewEngine(cfg)
+		require.NoError(t, err)
+		f := engine.Features()
+		assert.Equal(t, "nats", f.Engine)
+		if want == "" {
+			assert.Empty(t, f.Loses)
+		}
+		assert.Contains(t, f.Loses, want)
+		assert.Equal(t, nats.DefaultLease*3/2, f.Failover)
+	}
+}

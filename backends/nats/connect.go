@@ -1,0 +1,253 @@
+package nats
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// The connection's figures.
+const (
+	reconnectWait = 250 * time.Millisecond
+	pingInterval  = 5 * time.Second
+	maxRefusals   = 2 // of our credentials, until Start gives up
+)
+
+// options are those of a connection of our own. A connection is never given up,
+// and nothing is kept to be sent after a reconnect: a claim that came so late
+// would be believed by nobody, and hold a worker up for a lease.
+func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
+	list := []nats.Option{
+		nats.Name("tickwork " + host.Instance),
+		nats.RetryOnFailedConnect(true),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.ReconnectBufSize(-1),
+		nats.PingInterval(pingInterval),
+		nats.IgnoreAuthErrorAbort(), // credentials may be right again; Start looks for itself
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			host.Logger.Warn("nats: error on the connection", "error", err)
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				l.mu.Lock()
+				l.violation = err
+				l.mu.Unlock()
+			}
+		}),
+	}
+	switch {
+	case c.User != "":
+		list = append(list, nats.UserInfo(c.User, c.Password))
+	case c.Token != "":
+		list = append(list, nats.Token(c.Token))
+	case c.Creds != "":
+		list = append(list, nats.UserCredentials(c.Creds))
+	case c.NKey != "":
+		nkey, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("read the nkey's seed: %w", err)
+		}
+		list = append(list, nkey)
+	}
+	if c.TLS != (TLS{}) {
+		list = append(list, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	if c.TLS.CA != "" {
+		list = append(list, nats.RootCAs(c.TLS.CA))
+	}
+	if c.TLS.Cert != "" {
+		list = append(list, nats.ClientCert(c.TLS.Cert, c.TLS.Key))
+	}
+	return append(list, c.Options...), nil
+}
+
+// link is the connection, ours or the program's, and what is known of it without
+// asking it: while it dials, its methods wait.
+type link struct {
+	nc      *nats.Conn
+	own     bool
+	servers []string
+	status  chan nats.Status
+	back    func() // called when the connection is there again
+	done    chan struct{}
+
+	mu        sync.Mutex
+	up        bool
+	why       error
+	violation error // of permissions, the latest
+}
+
+// connect connects, or waits until the program's own connection is.
+func connect(ctx context.Context, c Config, host core.Host) (*link, error) {
+	l := &link{nc: c.Conn, own: c.Conn == nil, done: make(chan struct{})}
+	if l.own {
+		l.servers, _ = c.servers()
+		if err := l.dial(ctx, c, host); err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", l.name(), err)
+		}
+	} else {
+		for _, server := range l.nc.Servers() {
+			if u, err := url.Parse(server); err == nil {
+				l.servers = append(l.servers, u.Scheme+"://"+u.Host)
+			}
+		}
+	}
+	l.status = l.nc.StatusChanged()
+	if err := l.await(ctx); err != nil {
+		_ = l.close(ctx)
+		return nil, fmt.Errorf("connect to %s: %w", l.name(), err)
+	}
+	l.up = true
+	return l, nil
+}
+
+func (l *link) name() string { return strings.Join(l.servers, ", ") }
+
+// dial makes the connection. Nats.Connect knows no context: when that ends first,
+// what it returns is closed.
+func (l *link) dial(ctx context.Context, c Config, host core.Host) error {
+	options, err := l.options(c, host)
+	if err != nil {
+		return err
+	}
+	type connected struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan connected, 1)
+	go func() {
+		nc, err := nats.Connect(strings.Join(c.urls(), ","), options...)
+		done <- connected{nc, err}
+	}()
+	select {
+	case got := <-done:
+		l.nc = got.nc
+		return got.err
+	case <-ctx.Done():
+		go func() {
+			if got := <-done; got.nc != nil {
+				got.nc.Close()
+			}
+		}()
+		return context.Cause(ctx)
+	}
+}
+
+// await waits until the connection is there. When the servers refuse who we are,
+// it does not wait for them to change their mind.
+func (l *link) await(ctx context.Context) error {
+	refusals := 0
+	for status := l.nc.Status(); ; {
+		err := l.nc.LastError()
+		switch status {
+		case nats.CONNECTED:
+			return nil
+		case nats.CLOSED:
+			if err == nil {
+				err = nats.ErrConnectionClosed
+			}
+			return err
+		case nats.RECONNECTING:
+			if refused(err) {
+				refusals++
+			}
+			if refusals >= maxRefusals {
+				return err
+			}
+		}
+		select {
+		case status = <-l.status:
+		case <-ctx.Done():
+			if err == nil {
+				err = nats.ErrNoServers
+			}
+			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+		}
+	}
+}
+
+func refused(err error) bool {
+	for _, no := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// follow keeps up and why until the connection's status is listened to no more.
+func (l *link) follow() {
+	defer close(l.done)
+	for status := range l.status {
+		up := status == nats.CONNECTED
+		var why error
+		if !up {
+			why = l.nc.LastError()
+		}
+		l.mu.Lock()
+		was := l.up
+		l.up, l.why = up, why
+		l.mu.Unlock()
+		if up && !was {
+			l.back()
+		}
+	}
+}
+
+// check returns why there is no connection, or nil. Asked before each request, it
+// keeps a program's own connection from sending it later.
+func (l *link) check() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.up:
+		return nil
+	case l.why != nil:
+		return fmt.Errorf("not connected to %s: %w", l.name(), l.why)
+	}
+	return fmt.Errorf("not connected to %s", l.name())
+}
+
+// denied returns the latest request that the servers did not permit, or nil. They
+// do not answer it, and tell the connection.
+func (l *link) denied() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.violation
+}
+
+// explain says what was tried, and what may be behind it.
+func (l *link) explain(what string, err error) error {
+	if denied := l.denied(); denied != nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w (%w)", what, err, denied)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// close lets go of the connection. Closing it waits for a dial in progress, which
+// takes two seconds at most.
+func (l *link) close(ctx context.Context) error {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		l.nc.RemoveStatusListener(l.status)
+		if l.own {
+			l.nc.Close()
+		}
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

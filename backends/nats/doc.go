@@ -1,0 +1,88 @@
+// Package nats runs workers on a cluster of instances that share NATS servers
+// with JetStream: each slot runs once, on one of them.
+//
+//	m, err := nats.New(nats.Config{URL: "nats://localhost:4222"}, core.Options{})
+//
+// There is nothing to install beside nats-server, 2.10 or later, with JetStream.
+//
+// # How it works
+//
+// It is core's clock and the ledger of the package core/ledger, kept in a
+// key-value bucket. There are no tick messages, and no consumer for each worker:
+// when a slot is due, the instances that have the worker try to write their claim
+// into its record, with the revision that they have seen, and the server lets one
+// of these writes in. A watcher, one for each instance, tells of all changes.
+//
+// An idle worker costs the server a record of some hundred bytes. A run costs it
+// two writes, and one for each third of the lease that it lasts.
+//
+// # What is promised
+//
+// All rules of a distributed engine, CLU-1 to CLU-13. When an instance dies, its
+// run is found out after a lease (Config.Lease, 15 seconds), and run again by
+// another within a lease and a half. When a server ends, the ledger with one
+// replica stands still until it is back; with three, until a new leader is
+// elected, some seconds. The managers stay alive meanwhile, and the latest slot
+// of those that were missed runs after. Runs in progress are cancelled with
+// ErrLeaseLost only if they could not renew for nine tenths of a lease, so the
+// lease must be longer than an election takes.
+//
+// With one replica a server that loses power can lose the writes of its last two
+// minutes: see nats-server's sync_interval. What living instances know of that
+// they write back.
+//
+// All instances must have the same Lease, and clocks that differ by less than
+// five seconds from the servers'.
+//
+// # The bucket
+//
+// It is made by the first instance, and is named after the namespace. An existing
+// one is taken as it is: replicas are added if Config wants more, never taken
+// away, and an older version of this package leaves alone what a newer one has
+// changed. One that would lose records (a TTL, or a limit with old records
+// discarded) is refused.
+//
+//	nats kv ls tickwork_default                     # what there is
+//	nats kv get tickwork_default w.delete-old-logs  # who runs it, what was run last
+//	nats kv watch tickwork_default                  # as it happens
+//
+// The keys are w.<worker>, the lease, c.<worker>, a pause and the last trigger,
+// i.<instance>, which is written with every beat, and r.<instance>, with the
+// workers that the instance has. The values are JSON. In a name each character
+// but letters, digits, - and _ is written as _ and two hexadecimal digits: the
+// worker billing.daily is w.billing_2Edaily. To make the cluster forget a worker
+// for good, delete its keys when no instance has it any more.
+//
+// # Permissions
+//
+// A user needs these, and no more, in the account in which JetStream is enabled;
+// for another namespace write its bucket's name. With CREATE denied, the bucket
+// must exist. With fewer replicas than Config wants, STREAM.UPDATE is needed once.
+//
+//	publish: [
+//	  "$KV.tickwork_default.>"
+//	  "$JS.API.STREAM.INFO.KV_tickwork_default"
+//	  "$JS.API.STREAM.CREATE.KV_tickwork_default"
+//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"
+//	  "$JS.API.STREAM.PURGE.KV_tickwork_default"
+//	  "$JS.API.CONSUMER.CREATE.KV_tickwork_default.>"
+//	  "$JS.API.CONSUMER.DELETE.KV_tickwork_default.>"
+//	  "$JS.FC.KV_tickwork_default.>"
+//	]
+//	subscribe: [
+//	  "_INBOX.>"
+//	]
+//
+// A prefix of one's own for the inbox is nats.CustomInboxPrefix in Config.Options.
+//
+// # By configuration
+//
+//	backend: nats
+//	namespace: billing
+//	nats:
+//	  url: nats://one:4222,nats://two:4222,nats://three:4222
+//	  replicas: 3
+//	  creds: /etc/tickwork/nats.creds
+//
+// As a URL it is nats://localhost:4222?namespace=billing&replicas=3.
+package nats

@@ -1,0 +1,14 @@
+package nats_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/seed-891a2e1b/tickwork/internal/natstest"
+)
+
+// TestMain fails when a test, or an example, leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
+}

@@ -1,0 +1,65 @@
+package nats_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// Open, by a URL of several servers of which one is there, to a run.
+func TestByURL(t *testing.T) {
+	s := startServer(t, users(&server.User{Username: "me", Password: "s3cr3t!"}))
+	host := s.URL()[len("nats://"):]
+	url := "nats://me:" + secret + "@127.0.0.1:1," + host + "?namespace=billing&lease=1s&replicas=1&storage=memory"
+	m, err := backends.OpenURL(t.Context(), url, core.Options{Logger: quiet, Instance: "a"})
+	require.NoError(t, err)
+	ran := make(chan struct{})
+	require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), RunOnStart: true, Run: func(context.Context) error {
+		close(ran)
+		return nil
+	}}))
+	require.NoError(t, m.Start(t.Context()))
+	<-ran
+	stop(t, m)
+}
+
+func TestByURLWhatIsWrongIsTold(t *testing.T) {
+	for url, want := range map[string]string{
+		"nats://me:" + secret + "@localhost?replicas=2":   "Replicas",
+		"nats://me:" + secret + "@localhost?lease=never":  "lease",
+		"nats://me:" + secret + "@localhost?storage=disk": "Storage",
+		"nats://me:" + secret + "@localhost?bucket=mine":  "bucket",
+		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",
+	} {
+		_, err := backends.OpenURL(t.Context(), url, core.Options{})
+		require.Error(t, err, url)
+		assert.Contains(t, err.Error(), want)
+		assert.NotContains(t, err.Error(), "s3cr3t")
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	s := startServer(t, users(&server.User{Username: "me", Password: "s3cr3t!"}))
+	host := s.URL()[len("nats://"):]
+	cfg, err := backends.ParseURL("nats://me:" + secret + "@" + host)
+	require.NoError(t, err)
+	report := backends.Preflight(t.Context(), cfg, core.Options{Logger: quiet}, nil)
+	assert.Empty(t, report.Errors)
+	assert.True(t, report.Reached)
+
+	cfg, err = backends.ParseURL("nats://you:" + secret + "@" + host)
+	require.NoError(t, err)
+	report = backends.Preflight(t.Context(), cfg, core.Options{Logger: quiet}, nil)
+	assert.False(t, report.Reached)
+	require.Len(t, report.Errors, 1)
+	assert.Contains(t, report.Errors[0].Error(), host)
+	assert.NotContains(t, report.Errors[0].Error(), "s3cr3t")
+}

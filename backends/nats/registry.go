@@ -1,0 +1,222 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// member is the record of an instance that is alive. When it was written is the
+// message's time.
+type member struct {
+	Instance string `json:"instance"`
+}
+
+// silence is how long an instance may be silent until whoever lists the registry
+// takes it out: twenty beats, or a minute.
+func (s *store) silence() time.Duration { return max(2*s.cfg.Lease, time.Minute) }
+
+// pulses is what the beats of this instance have found out.
+type pulses struct {
+	mu      sync.Mutex // beats are one at a time
+	looked  time.Time  // here, when the stream was last asked for
+	created time.Time  // the stream was
+	born    time.Time
+	behind  int    // beats in a row that found the stream behind what was acknowledged
+	mine    uint64 // the revision of the last beat
+	before  uint64 // what the watch had told last when it was written
+	at      time.Time
+	roster  []byte
+}
+
+// Beat implements ledger.Store. The broker's time is that of the server which
+// leads the stream: the messages in it have their times from there.
+func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
+	p := &s.pulses
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := s.link.check(); err != nil {
+		return ledger.Pulse{}, err
+	}
+	info, err := s.info(ctx)
+	if err != nil {
+		return ledger.Pulse{}, s.link.explain("ask for the bucket "+s.bucket.name, err)
+	}
+	s.checkWatch()
+	if roster != nil {
+		p.roster = slices.Clone(roster)
+	} else if !p.at.IsZero() && time.Since(p.at) > s.silence() {
+		roster = p.roster // it may have been taken out of the registry
+	}
+	if roster != nil {
+		if _, err := s.kv.Put(ctx, rosters+escape(instance), roster); err != nil {
+			return ledger.Pulse{}, s.link.explain("write the roster", err)
+		}
+	}
+	value, _ := json.Marshal(member{instance})
+	rev, err := s.kv.Put(ctx, alive+escape(instance), value)
+	if err != nil {
+		return ledger.Pulse{}, s.link.explain("write the beat", err)
+	}
+	p.mine, p.before, p.at = rev, s.progress().last, time.Now()
+	return ledger.Pulse{Now: info.TimeStamp, Born: p.born}, nil
+}
+
+// info asks for the stream, which it makes again if there is none any more, and
+// finds out whether data were lost: the stream is another one, or its last
+// message is older than one that was acknowledged, as after a server's crash
+// that lost the end of its file. s.pulses.mu is held.
+func (s *store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
+	s.mu.Lock()
+	highest := s.highest
+	s.mu.Unlock()
+	info, err := s.stream.Info(ctx)
+	if vanished(err) && s.remake(ctx) {
+		info, err = s.stream.Info(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.TimeStamp.IsZero() {
+		return nil, &configError{"the server is older than 2.10"}
+	}
+	p := &s.pulses
+	p.looked = time.Now()
+	switch {
+	case !info.Created.Equal(p.created):
+		first := p.created.IsZero()
+		p.created, p.born, p.behind = info.Created, info.Created, 0
+		if !first {
+			s.forget()
+		}
+	case info.State.LastSeq >= highest:
+		p.behind = 0
+	default: // a new leader may be behind for a moment
+		if p.behind++; p.behind > 1 {
+			p.born, p.behind = info.TimeStamp, 0
+			s.forget()
+		}
+	}
+	return info, nil
+}
+
+// forget forgets what was known of a stream that has lost data.
+func (s *store) forget() {
+	s.mu.Lock()
+	clear(s.known)
+	s.highest = 0
+	s.mu.Unlock()
+	s.watchAnew()
+}
+
+// checkWatch has the watch begin anew if it has not told anything since the last
+// beat, not even of that: the server that had its consumer may have ended.
+func (s *store) checkWatch() {
+	p, w := &s.pulses, s.progress()
+	if w.synced && w.last < p.mine && w.last == p.before {
+		s.watchAnew()
+	}
+}
+
+// Leave implements ledger.Store.
+func (s *store) Leave(ctx context.Context, instance string) error {
+	if err := s.link.check(); err != nil {
+		return err
+	}
+	return s.takeOut(ctx, instance)
+}
+
+// takeOut takes an instance out of the registry. A deleted key would leave a
+// marker, and instances come and go for years: the messages are purged.
+func (s *store) takeOut(ctx context.Context, instance string) error {
+	for _, kind := range []string{alive, rosters} {
+		if err := s.stream.Purge(ctx, jetstream.WithPurgeSubject(s.bucket.subject(kind+escape(instance)))); err != nil {
+			return s.link.explain("leave the registry", err)
+		}
+	}
+	return nil
+}
+
+// Instances implements ledger.Store. It takes those out that have died.
+func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
+	if err := s.link.check(); err != nil {
+		return nil, err
+	}
+	s.pulses.mu.Lock()
+	info, err := s.info(ctx)
+	s.pulses.mu.Unlock()
+	if err != nil {
+		return nil, s.link.explain("list the registry", err)
+	}
+	members, err := s.members(ctx)
+	if err != nil {
+		return nil, s.link.explain("list the registry", err)
+	}
+	var list []ledger.Member
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		m := members[name]
+		if info.TimeStamp.Sub(m.Seen) <= s.silence() {
+			list = append(list, m)
+			continue
+		}
+		if err := s.takeOut(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// members reads the registry.
+func (s *store) members(ctx context.Context) (map[string]ledger.Member, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watcher, err := s.kv.WatchFiltered(ctx, []string{alive + ">", rosters + ">"}, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, err
+	}
+	defer drain(watcher)
+	defer cancel()
+	members := make(map[string]ledger.Member)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case e, ok := <-watcher.Updates():
+			if !ok {
+				return nil, errors.New("the server has ended the list")
+			}
+			if e == nil {
+				return members, nil
+			}
+			name := unescape(e.Key()[len(alive):])
+			m := members[name]
+			m.Instance = name
+			if strings.HasPrefix(e.Key(), rosters) {
+				m.Roster = e.Value()
+			} else {
+				m.Seen = e.Created()
+			}
+			members[name] = m
+		}
+	}
+}
+
+// sweep takes the dead out of the registry: each instance does so once, when it
+// comes.
+func (s *store) sweep(ctx context.Context) {
+	op, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	if _, err := s.Instances(op); err != nil {
+		s.host.Logger.Debug("nats: the registry was not swept", "error", fmt.Errorf("%w", err))
+	}
+}

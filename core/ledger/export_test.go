@@ -1,0 +1,16 @@
+package ledger
+
+// Snapshot returns the state of a worker as the broker has it.
+func (m *Memory) Snapshot(namespace, worker string) State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.space(namespace).states[worker]
+}
+
+// Rewind has the broker hold a state of a worker that it had before, or none, as
+// after a crash that has lost the last writes, or after an operator's doing.
+func (m *Memory) Rewind(namespace string, s State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.space(namespace).states[s.Worker] = s
+}

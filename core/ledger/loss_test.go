@@ -1,0 +1,163 @@
+package ledger_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// What an instance has run is not run again when the broker loses its data, and
+// fences go on rising.
+func TestLostDataAreRestored(t *testing.T) {
+	inCluster(t, 3, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(5 * time.Second), Run: lasting(time.Second)})
+		cl.add(core.Worker{Name: "long", Schedule: core.Every(time.Hour), Run: lasting(5 * time.Minute)})
+		cl.add(core.Worker{Name: "paused", Schedule: core.Every(5 * time.Second)})
+		cl.start()
+		cl.align(time.Hour)
+		require.NoError(cl.t, cl.nodes[0].m.Pause(context.Background(), "paused"))
+		for range 5 {
+			time.Sleep(31 * time.Second)
+			cl.broker.Lose()
+		}
+		time.Sleep(3 * time.Minute)
+		seen := map[string]bool{}
+		for _, r := range cl.of("w") {
+			require.False(cl.t, seen[r.tick.ID()], "%s ran twice: %s", r.tick, cl.tell(r.tick))
+			seen[r.tick.ID()] = true
+			require.False(cl.t, r.tick.Redelivered, "%s", r.tick)
+		}
+		cl.fencesRise("w")
+		long := cl.of("long")
+		require.Len(cl.t, long, 1)
+		require.NoError(cl.t, long[0].err)
+		n := len(cl.of("paused"))
+		time.Sleep(time.Minute)
+		require.Len(cl.t, cl.of("paused"), n, "runs of a worker that is paused")
+	})
+}
+
+// An instance that comes after a loss knows nothing of what was before, and asks
+// those who do.
+func TestANewInstanceAfterALossRunsNothingAgain(t *testing.T) {
+	inCluster(t, 2, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(10 * time.Minute)})
+		cl.add(core.Worker{Name: "paused", Schedule: core.Every(time.Second)})
+		cl.start()
+		require.NoError(cl.t, cl.nodes[0].m.Pause(context.Background(), "paused"))
+		cl.align(time.Hour)
+		holder := cl.holder("w")
+		other := cl.nodes[0]
+		if other == holder {
+			other = cl.nodes[1]
+		}
+		before := len(cl.of("paused"))
+		for range 20 { // whenever in the course of its beats
+			time.Sleep(17*time.Second + 130*time.Millisecond)
+			require.NoError(cl.t, other.m.Remove(context.Background(), "w"))
+			require.NoError(cl.t, other.m.Remove(context.Background(), "paused"))
+			cl.broker.Lose()
+			time.Sleep(50 * time.Millisecond)
+			cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(10 * time.Minute), RunOnStart: true}, other)
+			cl.add(core.Worker{Name: "paused", Schedule: core.Every(time.Second)}, other)
+		}
+		time.Sleep(15 * time.Second)
+		for _, r := range cl.of("w") {
+			if r.tick.Slot.IsZero() {
+				require.Fail(cl.t, "a trigger ran beside the run in progress", "%s on %s", r.tick, r.node)
+			}
+		}
+		require.Len(cl.t, cl.of("w"), 1)
+		require.Len(cl.t, cl.of("paused"), before, "runs of a worker that is paused")
+	})
+}
+
+// A worker that each instance runs for itself is paused for the cluster, too.
+func TestAPauseOfALocalWorkerOutlivesALoss(t *testing.T) {
+	inCluster(t, 2, func(cl *cluster) {
+		ctx := context.Background()
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Scope: core.PerInstance})
+		cl.start()
+		require.NoError(cl.t, cl.nodes[0].m.Pause(ctx, "w"))
+		time.Sleep(lease)
+		cl.broker.Lose()
+		time.Sleep(lease)
+		late := cl.join(core.Options{})
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Scope: core.PerInstance}, late)
+		cl.start(late)
+		time.Sleep(lease)
+		for _, n := range cl.nodes {
+			require.Equal(cl.t, core.StatePaused, n.status("w").State, n.name)
+		}
+		require.NoError(cl.t, late.m.Resume(ctx, "w"))
+		time.Sleep(lease)
+		for _, n := range cl.nodes {
+			require.Equal(cl.t, core.StateIdle, n.status("w").State, n.name)
+			require.NotZero(cl.t, n.status("w").Runs, n.name)
+		}
+	})
+}
+
+// One that was paused before it had a record does not get one that says that it
+// has missed everything since the year one.
+func TestALossOfAPauseAlone(t *testing.T) {
+	inCluster(t, 1, func(cl *cluster) {
+		ctx, n := context.Background(), cl.nodes[0]
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour)})
+		cl.start()
+		n.store.Cut(true) // of the lease record, that is
+		cl.broker.Lose()
+		n.store.Cut(false)
+		require.NoError(cl.t, n.m.Pause(ctx, "w"))
+		cl.broker.Lose()
+		time.Sleep(2 * lease)
+		require.NoError(cl.t, n.m.Resume(ctx, "w"))
+		time.Sleep(2 * time.Hour)
+		require.LessOrEqual(cl.t, n.status("w").Skips.Total(), uint64(1))
+		require.NotEmpty(cl.t, cl.of("w"))
+	})
+}
+
+// A broker that has lost its last writes has records with revisions that the
+// instances have seen go by.
+func TestARecordThatWentBackIsWrittenAnew(t *testing.T) {
+	for name, back := range map[string]func(old, now ledger.State) ledger.State{
+		"gone":         func(_, now ledger.State) ledger.State { return ledger.State{Worker: now.Worker} },
+		"older":        func(old, _ ledger.State) ledger.State { return old },
+		"lease gone":   func(_, now ledger.State) ledger.State { now.Lease = ledger.Entry{}; return now },
+		"control gone": func(_, now ledger.State) ledger.State { now.Control = ledger.Entry{}; return now },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 3, func(cl *cluster) {
+				ctx := context.Background()
+				cl.add(core.Worker{Name: "w", Schedule: core.Every(5 * time.Second)})
+				cl.start()
+				require.NoError(cl.t, cl.nodes[0].m.Pause(ctx, "w"))
+				require.NoError(cl.t, cl.nodes[0].m.Resume(ctx, "w"))
+				time.Sleep(time.Minute)
+				old := cl.broker.Snapshot("test", "w")
+				require.NoError(cl.t, cl.nodes[1].m.Pause(ctx, "w"))
+				require.NoError(cl.t, cl.nodes[1].m.Resume(ctx, "w"))
+				time.Sleep(time.Minute)
+				cl.broker.Rewind("test", back(old, cl.broker.Snapshot("test", "w")))
+				at := time.Now()
+				time.Sleep(time.Minute)
+				seen, after := map[string]bool{}, 0
+				for _, r := range cl.of("w") {
+					require.False(cl.t, seen[r.tick.ID()], "%s ran twice: %s", r.tick, cl.tell(r.tick))
+					seen[r.tick.ID()] = true
+					if r.began.After(at) {
+						after++
+					}
+				}
+				require.GreaterOrEqual(cl.t, after, 11, "the runs of the minute after")
+				cl.fencesRise("w")
+			})
+		})
+	}
+}

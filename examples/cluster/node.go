@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
+	_ "github.com/seed-891a2e1b/tickwork/backends/all"
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// nodeVariable names this instance, in a process that the parent started; the
+// other has the broker's URL.
+const (
+	nodeVariable = "TICKWORK_EXAMPLE_NODE"
+	urlVariable  = "TICKWORK_EXAMPLE_URL"
+)
+
+// node is an instance: an application with its workers. It ends when its standard
+// input does: when the parent says so, or has died.
+func node(stdin io.Reader, stdout, stderr io.Writer) int {
+	signal.Ignore(os.Interrupt) // a Ctrl-C reaches all processes, and the parent decides
+	out := json.NewEncoder(stdout)
+	self := history.NewNode(os.Getenv(nodeVariable), func(e history.Event) {
+		_ = out.Encode(e) // it fails where the parent has died
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin)
+		cancel()
+	}()
+	if err := application(ctx, self); err != nil {
+		fmt.Fprintf(stderr, "instance %s: %v\n", os.Getenv(nodeVariable), err)
+		return 1
+	}
+	return 0
+}
+
+func application(ctx context.Context, self *history.Node) error {
+	m, err := backends.OpenURL(ctx, os.Getenv(urlVariable), core.Options{
+		Logger:    slog.New(slog.DiscardHandler), // the parent shows what happens
+		Instance:  os.Getenv(nodeVariable),
+		Observers: []core.Observer{self.Observe},
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range workers() {
+		if err := m.Add(ctx, self.Worker(w)); err != nil {
+			return err
+		}
+	}
+	if err := m.Start(ctx); err != nil {
+		return err
+	}
+	self.Suffer(history.Started)
+	<-ctx.Done()
+	self.Suffer(history.Stopping)
+	stopping, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return m.Stop(stopping)
+}
+
+// alwaysUp is the worker without a schedule.
+const alwaysUp = "always-up"
+
+// workers are those of the application: one that is quick, one that takes longer
+// than its period, one that fails now and then, and one that is always up.
+func workers() []core.Worker {
+	return []core.Worker{
+		{Name: "quick", Schedule: core.Every(time.Second), Run: func(context.Context) error { return nil }},
+		{Name: "slow", Schedule: core.Every(2 * time.Second), Run: func(ctx context.Context) error { return busy(ctx, 2500*time.Millisecond) }},
+		{Name: "flaky", Schedule: core.Every(3 * time.Second), Run: func(context.Context) error {
+			if rand.IntN(3) == 0 {
+				return errors.New("no luck this time")
+			}
+			return nil
+		}},
+		{Name: alwaysUp, Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}},
+	}
+}
+
+// busy takes its time, and gives up when it is told to.
+func busy(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

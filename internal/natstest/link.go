@@ -1,0 +1,95 @@
+package natstest
+
+import (
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// A Link is one client's way to a server in this process, which can be cut as a
+// network is: nothing comes through, and neither end is told.
+type Link struct {
+	to nats.InProcessConnProvider
+
+	mu    sync.Mutex
+	cut   bool
+	conns map[*wire]struct{}
+}
+
+// NewLink returns a link to a server.
+func NewLink(to nats.InProcessConnProvider) *Link {
+	return &Link{to: to, conns: make(map[*wire]struct{})}
+}
+
+// Dial is the option for a client that uses the link.
+func (l *Link) Dial() nats.Option { return nats.InProcessServer(l) }
+
+var errCut = errors.New("natstest: the link is cut")
+
+// InProcessConn makes the link a nats.InProcessConnProvider.
+func (l *Link) InProcessConn() (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut {
+		return nil, errCut
+	}
+	conn, err := l.to.InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{Conn: conn, link: l}
+	l.conns[w] = struct{}{}
+	return w, nil
+}
+
+// Cut cuts the link, or heals it. What was sent while it was cut is lost, so the
+// connections of that time end when it is healed, as they do on a real network
+// when the other end finds a gap.
+func (l *Link) Cut(cut bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut && !cut {
+		for w := range l.conns {
+			_ = w.Conn.Close()
+		}
+	}
+	l.cut = cut
+}
+
+func (l *Link) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
+}
+
+// wire is a connection over a link. While that is cut, what is written is
+// dropped, and what arrives is read and dropped: neither end waits for the other.
+type wire struct {
+	net.Conn
+	link *Link
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	if w.link.isCut() {
+		return len(b), nil
+	}
+	return w.Conn.Write(b)
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	for {
+		n, err := w.Conn.Read(b)
+		if err != nil || !w.link.isCut() {
+			return n, err
+		}
+	}
+}
+
+func (w *wire) Close() error {
+	w.link.mu.Lock()
+	delete(w.link.conns, w)
+	w.link.mu.Unlock()
+	return w.Conn.Close()
+}

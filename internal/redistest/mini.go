@@ -1,0 +1,90 @@
+// Package redistest starts Redis for tests and examples: miniredis in this
+// process, with or without a network, or a redis-server of the test's own.
+package redistest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// miniredis makes a Lua for each script; as it comes, most of that is clearing
+// memory that no script of ours and of asynq's needs.
+func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 }
+
+// A Mini is a Redis in this process's memory that is reached without a network,
+// so that it works in a testing/synctest bubble. There, make it inside the
+// bubble. Its connections go through it, and can be cut.
+type Mini struct {
+	*miniredis.Miniredis
+	net  network
+	down atomic.Bool
+}
+
+// NewMini returns an empty Redis. Keys expire by the clock, which in a bubble is
+// the bubble's.
+func NewMini() *Mini {
+	m := &Mini{Miniredis: miniredis.NewMiniRedis()}
+	m.ClockTTL(true)
+	return m
+}
+
+// Age makes a namespace's ledger a day old, so that no instance waits whether
+// somebody knows of an earlier life of it.
+func (m *Mini) Age(queue string) {
+	_ = m.Set("tickwork:{"+queue+"}:born", strconv.FormatInt(time.Now().Add(-24*time.Hour).UnixMicro(), 10))
+}
+
+// Client returns a client of a node's own, which keeps to contexts and tries
+// nothing twice. Close it, and the Mini, when the case is over.
+func (m *Mini) Client(node string) *redis.Client {
+	const patience = 3 * time.Second
+	client := redis.NewClient(&redis.Options{
+		Addr:                  "mini",
+		Dialer:                func(ctx context.Context, _, _ string) (net.Conn, error) { return m.net.dial(ctx, node, m.dial) },
+		DialTimeout:           patience,
+		ReadTimeout:           patience,
+		WriteTimeout:          patience,
+		DialerRetries:         1,
+		MaxRetries:            -1,
+		ContextTimeoutEnabled: true,
+		Protocol:              2,
+		PipelinePoolSize:      -1,
+		// It would look the address up, which a bubble does not survive.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	client.AddHook(idle{m, node})
+	return client
+}
+
+// Down makes Redis refuse all connections and drop those there are, or take them
+// again. It keeps its data.
+func (m *Mini) Down(down bool) {
+	m.down.Store(down)
+	if down {
+		m.Close()
+	}
+}
+
+func (m *Mini) isDown() bool { return m.down.Load() }
+
+var errDown = errors.New("connection refused: Redis in memory is down")
+
+func (m *Mini) dial() (net.Conn, error) {
+	if m.isDown() {
+		return nil, errDown
+	}
+	return m.Dial()
+}
+
+// Cut cuts a node off from Redis, or heals that: what it sends is swallowed, and
+// nothing answers.
+func (m *Mini) Cut(node string, cut bool) { m.net.cut(node, cut) }
