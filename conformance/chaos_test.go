@@ -24,12 +24,10 @@ func TestManySeeds(t *testing.T) {
 		t.Skip("set TICKWORK_SEEDS")
 	}
 	for name, world := range map[string]func() *memoryWorld{
-		"watching": func() *memoryWorld { return newMemoryWorld(false) },
-		"polling":  func() *memoryWorld { return newMemoryWorld(true) },
+		"watching": func() *memoryWorld { return newMemoryWorld(false, wrongWorld{}) },
+		"polling":  func() *memoryWorld { return newMemoryWorld(true, wrongWorld{}) },
 		"mumbling": func() *memoryWorld {
-			w := newMemoryWorld(true)
-			w.wrong.store = func(s *ledger.MemoryStore) ledger.Store { return &mumbling{Store: s.Polled()} }
-			return w
+			return newMemoryWorld(true, wrongWorld{config: func(_ Node, cfg *ledger.Config) { cfg.Store = &mumbling{Store: cfg.Store} }})
 		},
 	} {
 		b := Backend{Name: name, Open: func(opts core.Options) (core.Manager, error) {

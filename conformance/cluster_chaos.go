@@ -20,7 +20,9 @@ var chaosCases = func() (cases []kase) {
 	for i, rule := range []string{"CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2"} {
 		for n := range 3 {
 			seed := uint64(100*i + n)
-			cases = append(cases, clustered(rule, fmt.Sprintf("through-chaos-%d", seed), nil, func(c *cluster) { c.chaos(seed, 20*time.Minute, rule != "OBS-2") }))
+			c := clustered(rule, fmt.Sprintf("through-chaos-%d", seed), nil, func(c *cluster) { c.chaos(seed, 20*time.Minute, rule != "OBS-2") })
+			c.slow = true
+			cases = append(cases, c)
 		}
 	}
 	return cases

@@ -270,6 +270,10 @@ func (c *candidate) passes(slot time.Time) bool {
 			from = t
 		}
 	}
+	if !slot.After(from) { // it was counted when the lease was claimed
+		c.mu.Unlock()
+		return true
+	}
 	h.passed = slot
 	reason := core.ReasonOverlap
 	if c.control.Paused {

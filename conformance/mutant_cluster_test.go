@@ -1,0 +1,208 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+func init() { mutants = append(mutants, clusterMutants) }
+
+// Clusters that are broken in one way: the ledger's engine on a store that lies, or
+// told the wrong thing.
+var clusterMutants = []mutant{
+	{name: "cluster-at-most-once-is-as-usual", breaks: []string{"CLU-1"}, world: wrongWorld{
+		worker: func(w *core.Worker) { w.AtMostOnce = false },
+	}},
+	{name: "cluster-nobody-shares-a-ledger", breaks: []string{"CLU-1"}, world: wrongWorld{
+		node: func(n *Node, _ *core.Options) { n.Namespace += n.Name },
+	}},
+	{name: "cluster-a-lease-is-not-renewed", breaks: []string{"CLU-2"}, world: wrongWorld{
+		lease: func(l *liar, before, next *ledger.Lease) verdictOnWrite {
+			if before.Running && next.Running && before.Fence == next.Fence {
+				return pretended
+			}
+			return written
+		},
+	}},
+	{name: "cluster-takes-over-too-early", breaks: []string{"CLU-2"}, world: wrongWorld{
+		config: func(n Node, cfg *ledger.Config) {
+			if n.Name != "a" && n.Name != "probe" {
+				cfg.Lease = ledger.DefaultLease / 2
+			}
+		},
+	}},
+	{name: "cluster-takes-over-too-late", breaks: []string{"CLU-3"}, world: wrongWorld{
+		config: func(_ Node, cfg *ledger.Config) { cfg.Lease = 4 * ledger.DefaultLease },
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return boasting{e} },
+	}},
+	{name: "cluster-a-crash-is-not-counted", breaks: []string{"CLU-4"}, world: wrongWorld{
+		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Crashes = 0; return written },
+	}},
+	{name: "cluster-a-leader-runs-all", breaks: []string{"CLU-5"}, world: wrongWorld{
+		lease: func(l *liar, before, next *ledger.Lease) verdictOnWrite {
+			if next.Running && !before.Running && !l.leads() {
+				return rejected
+			}
+			return written
+		},
+	}},
+	{name: "cluster-an-outage-leaks", breaks: []string{"CLU-6"}, world: wrongWorld{
+		failed: func(l *liar) { go func() { <-l.closed }() },
+	}},
+	{name: "cluster-there-is-one-namespace", breaks: []string{"CLU-7"}, world: wrongWorld{
+		node: func(n *Node, _ *core.Options) { n.Namespace = "" },
+	}},
+	{name: "cluster-clocks-are-not-compared", breaks: []string{"CLU-8"}, world: wrongWorld{
+		beat: func(l *liar, p *ledger.Pulse) { p.Now = l.now() },
+	}},
+	{name: "cluster-fences-are-counted", breaks: []string{"CLU-9"}, world: wrongWorld{
+		runs: func(w *memoryWorld, ctx context.Context, run func(context.Context) error) error {
+			tick, _ := core.TickFrom(ctx)
+			tick.Fence = w.count(tick.Fence)
+			return run(core.WithRun(ctx, tick, core.Logger(ctx), core.Stopping(ctx)))
+		},
+	}},
+	{name: "cluster-a-run-is-not-told-that-its-lease-is-lost", breaks: []string{"CLU-10"}, world: wrongWorld{
+		runs: func(_ *memoryWorld, ctx context.Context, run func(context.Context) error) error {
+			inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+			defer cancel(nil)
+			defer context.AfterFunc(ctx, func() {
+				if cause := context.Cause(ctx); !errors.Is(cause, core.ErrLeaseLost) {
+					cancel(cause)
+				}
+			})()
+			return run(inner)
+		},
+	}},
+	{name: "cluster-nothing-is-handed-back", breaks: []string{"CLU-11"}, world: wrongWorld{
+		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite {
+			next.Again, next.Cut = false, false
+			return written
+		},
+	}},
+	{name: "cluster-what-is-handed-back-is-a-crash", breaks: []string{"CLU-11"}, world: wrongWorld{
+		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
+			if next.Again && !before.Again {
+				next.Crashes++
+			}
+			return written
+		},
+	}},
+	{name: "cluster-a-stop-takes-the-others-leases", breaks: []string{"CLU-12"}, world: wrongWorld{
+		leave: func(l *liar) {
+			l.all(func(name string, lease *ledger.Lease) bool {
+				taken := lease.Running && lease.Owner != l.instance
+				lease.Owner = "nobody"
+				return taken
+			})
+		},
+	}},
+	{name: "cluster-what-is-written-back-is-old", breaks: []string{"CLU-13"}, world: wrongWorld{
+		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
+			if before.Slot.IsZero() && next.Fence > 0 && !next.Running {
+				next.Slot = next.Slot.Add(-time.Hour)
+			}
+			return written
+		},
+	}},
+
+	{name: "cluster-a-trigger-is-for-every-instance", breaks: []string{"CTL-3"}, world: wrongWorld{
+		engine: func(w *memoryWorld, e core.ClusterEngine) core.ClusterEngine {
+			return &broadcasting{ClusterEngine: e, world: w}
+		},
+	}},
+	{name: "cluster-a-pause-is-not-shared", breaks: []string{"CTL-4"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return keepsPauses{e} },
+	}},
+	{name: "cluster-the-last-to-leave-forgets", breaks: []string{"PER-7"}, world: wrongWorld{
+		leave: func(l *liar) {
+			members, _ := l.Store.Instances(context.Background())
+			if len(members) <= 1 {
+				l.world.memory.Lose()
+			}
+		},
+	}},
+	{name: "cluster-a-delay-of-another-counts-late", breaks: []string{"PER-10"}, world: wrongWorld{
+		read: func(l *liar, lease *ledger.Lease) {
+			if lease.Owner != "" && lease.Owner != l.instance {
+				lease.Base = lease.Base.Add(10 * time.Second)
+			}
+		},
+	}},
+	{name: "cluster-done-is-not-for-all", breaks: []string{"LNG-3"}, world: wrongWorld{
+		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Done = time.Time{}; return written },
+	}},
+	{name: "cluster-the-last-run-is-ones-own", breaks: []string{"OBS-1"}, world: wrongWorld{
+		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Last = nil; return written },
+	}},
+	{name: "cluster-skips-are-nobodys", breaks: []string{"OBS-2"}, world: wrongWorld{
+		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
+			// After slots that overlapped two more are passed over, in silence.
+			if before.Running && !next.Running && next.Slot.After(before.Slot) {
+				next.Slot = next.Slot.Add(2 * time.Second)
+			}
+			return written
+		},
+	}},
+}
+
+// boasting declares a failover time that it does not keep.
+type boasting struct{ core.ClusterEngine }
+
+func (b boasting) Features() core.Features {
+	f := b.ClusterEngine.Features()
+	f.Failover = ledger.DefaultLease * 3 / 2
+	return f
+}
+
+// keepsPauses pauses here what is to be paused everywhere.
+type keepsPauses struct{ core.ClusterEngine }
+
+func (keepsPauses) Pause(_ context.Context, job *core.Job) error  { job.SetPaused(true); return nil }
+func (keepsPauses) Resume(_ context.Context, job *core.Job) error { job.SetPaused(false); return nil }
+
+// broadcasting has a trigger run on every instance.
+type broadcasting struct {
+	core.ClusterEngine
+	world *memoryWorld
+}
+
+func (b *broadcasting) Schedule(ctx context.Context, job *core.Job) error {
+	b.world.mu.Lock()
+	b.world.jobs = append(b.world.jobs, job)
+	b.world.mu.Unlock()
+	return b.ClusterEngine.Schedule(ctx, job)
+}
+
+func (b *broadcasting) Trigger(ctx context.Context, job *core.Job) error {
+	if job.LongRunning() {
+		return b.ClusterEngine.Trigger(ctx, job)
+	}
+	b.world.mu.Lock()
+	defer b.world.mu.Unlock()
+	for _, j := range b.world.jobs {
+		if j.Name() == job.Name() {
+			tick := core.ManualTick(job.Name())
+			tick.Fence = uint64(time.Now().UnixMicro())
+			j.Go(context.Background(), tick, nil)
+		}
+	}
+	return nil
+}
+
+// leads tells whether the instance is the first in the registry.
+func (l *liar) leads() bool {
+	members, err := l.Store.Instances(context.Background())
+	first := ""
+	for _, m := range members {
+		if time.Since(m.Seen) < 3*time.Second && (first == "" || cmp.Less(m.Instance, first)) {
+			first = m.Instance
+		}
+	}
+	return err == nil && first == l.instance
+}
