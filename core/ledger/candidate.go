@@ -265,7 +265,7 @@ func (c *candidate) passes(slot time.Time) bool {
 		return false
 	}
 	from := c.since
-	for _, t := range []time.Time{h.lease.Slot, h.passed} {
+	for _, t := range []time.Time{c.from, h.lease.Slot, h.passed} {
 		if t.After(from) {
 			from = t
 		}

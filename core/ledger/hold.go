@@ -105,6 +105,9 @@ func (h *hold) watch() {
 func (h *hold) renewAfter(d time.Duration) {
 	if !h.over {
 		e := h.c.e
+		if h.stop != nil {
+			h.stop() // this renewal may have been out of turn
+		}
 		h.stop = e.timers.after(d, func() { e.renewer.add(h.renew) })
 	}
 }
