@@ -146,6 +146,28 @@ var clusterStatusCases = []kase{
 		c.sleep(4 * c.failover())
 	}),
 
+	clustered("OBS-2", "in-a-cluster-slots-that-pass-while-a-run-ignores-that-its-lease-is-lost", nil, func(c *cluster) {
+		p := max(time.Second, c.features.MinPeriod)
+		c.align(time.Minute)
+		c.three(work("w", core.Every(p), firstly(1, ignores(4*c.failover()), nothing)))
+		c.sleep(p + p/2)
+		lone := c.on(c.runs("w")[0])
+		lone.cut()
+		c.sleep(c.failover())
+		lone.heal()
+		c.sleep(4*c.failover() + p/2)
+		run := map[time.Time]bool{}
+		for _, slot := range c.slots("w") {
+			run[slot] = true
+		}
+		began := c.runs("w")[0].Tick.Slot
+		due := int(floor(time.Now(), p).Sub(began)/p) + 1
+		// Who was cut off has reported what passed before it knew.
+		accounted := len(run) + int(c.seen().Skipped("w").Total())
+		assert.GreaterOrEqual(c, accounted, due, "slots that were run, and skipped on all nodes, of those that were due")
+		assert.LessOrEqual(c, accounted, due+int(c.failover()/p), "slots that were run, and skipped on all nodes, of those that were due")
+	}),
+
 	clustered("OBS-2", "in-a-cluster-slots-that-pass-in-an-outage-and-a-run", nil, func(c *cluster) {
 		p := max(time.Second, c.features.MinPeriod)
 		c.align(time.Minute)

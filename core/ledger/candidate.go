@@ -235,6 +235,10 @@ func (c *candidate) passes(slot time.Time) bool {
 		c.mu.Unlock()
 		return false
 	}
+	if h.ctx.Err() != nil { // another may run it, and will account for it
+		c.mu.Unlock()
+		return true
+	}
 	from := c.since
 	for _, t := range []time.Time{h.lease.Slot, h.passed} {
 		if t.After(from) {

@@ -103,10 +103,14 @@ func (h *hold) watch() {
 
 // renewAfter sets the timer for the next renewal. c.mu is held.
 func (h *hold) renewAfter(d time.Duration) {
-	if !h.over {
-		e := h.c.e
-		h.stop = e.timers.after(d, func() { e.renewer.add(h.renew) })
+	if h.over {
+		return
 	}
+	if h.stop != nil {
+		h.stop() // a loss of data has it renewed out of turn
+	}
+	e := h.c.e
+	h.stop = e.timers.after(d, func() { e.renewer.add(h.renew) })
 }
 
 // renew writes the lease again, and sets the timer for the next time.
