@@ -58,6 +58,12 @@ func (m *manager) schedule(ctx context.Context, op string, j *Job) error {
 	if err := m.engine.Schedule(ctx, j); err != nil {
 		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
 	}
+	j.mu.Lock()
+	gone := j.phase != live
+	j.mu.Unlock()
+	if gone { // removed meanwhile: the engine may have been told that first
+		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j) // it is for the Remove to report
+	}
 	return nil
 }
 

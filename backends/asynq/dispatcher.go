@@ -1,6 +1,7 @@
 package asynq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,14 +33,12 @@ type dispatcher struct {
 	end     context.CancelFunc
 	tasks   gate
 
-	mu   sync.Mutex
-	last map[string]time.Time // the slot of a worker that was dispatched last
-
+	sent     sent
 	registry registry
 }
 
 func newDispatcher(cfg Config, s *store) *dispatcher {
-	return &dispatcher{cfg: cfg, store: s, last: make(map[string]time.Time), registry: registry{store: s, lease: cfg.Lease}}
+	return &dispatcher{cfg: cfg, store: s, sent: newSent(), registry: registry{store: s, lease: cfg.Lease}}
 }
 
 const (
@@ -87,39 +86,24 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFun
 
 // Dispatch implements ledger.Dispatcher.
 func (d *dispatcher) Dispatch(ctx context.Context, tick core.Tick) error {
-	kind, data := encodeTick(tick, d.host.Now())
+	now := d.host.Now()
+	period, again := d.sent.note(tick, now)
+	if again {
+		return nil
+	}
+	kind, data := encodeTick(tick, now)
 	_, err := d.client.EnqueueContext(ctx, asynq.NewTask(kind, data),
 		asynq.TaskID(tick.ID()),
 		asynq.Queue(d.store.queue),
 		asynq.MaxRetry(tries),
 		asynq.Timeout(forever),
-		asynq.Retention(d.retention(tick)),
+		asynq.Retention(cmp.Or(d.cfg.Retention, retention(period))),
 	)
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("asynq: enqueue %s: %w", tick, err)
 	}
 	d.source.dispatched()
 	return nil
-}
-
-// retention is how long a tick is shown when it has completed: 20 periods, as far
-// as the period is known here.
-func (d *dispatcher) retention(tick core.Tick) time.Duration {
-	const least, most = time.Minute, time.Hour
-	switch {
-	case d.cfg.Retention > 0:
-		return d.cfg.Retention
-	case tick.Manual != "":
-		return most
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	before := d.last[tick.Worker]
-	d.last[tick.Worker] = tick.Slot
-	if before.IsZero() {
-		return least
-	}
-	return min(max(20*min(tick.Slot.Sub(before), most), least), most)
 }
 
 // handle is asynq's handler of every task.
@@ -132,6 +116,7 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 	if err != nil {
 		return failure{err}
 	}
+	d.sent.arrived(d.host.Now().Sub(due), time.Now())
 	got, err := d.deliver(ctx, tick)
 	switch {
 	case err != nil:
@@ -143,7 +128,7 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 	case got.Outcome == core.Failed:
 		return failure{got.Err}
 	}
-	if got.Note != "" {
+	if got.Note != "" && got.Outcome != core.Succeeded {
 		_, _ = task.ResultWriter().Write([]byte(got.Note)) // for people; the ledger has it
 	}
 	return nil
@@ -169,7 +154,7 @@ func (f failure) Unwrap() []error { return []error{f.err, asynq.SkipRetry} }
 // context ends; those that are left then go back into the queue. What follows is
 // bounded by the client's timeouts.
 func (d *dispatcher) Stop(ctx context.Context) error {
-	d.source.stop()
+	d.source.stop(ctx)
 	d.server.Stop()
 	var err error
 	select {

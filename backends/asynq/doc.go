@@ -24,7 +24,7 @@
 // The asynq command and asynqmon show ticks in the queue "tickwork", or
 // "tickwork-<namespace>": tasks of the type worker:<name>, with a payload of
 // JSON. A task is completed when its slot has come to its end, with a result
-// that says how ("run by host-1 in 1.2s", "skipped: overlap"), and archived, with
+// that says so where it was not run ("skipped: overlap"), and archived, with
 // the run's error, when the run has failed. Completed ones are kept for
 // Config.Retention. The records of the ledger are JSON too:
 //

@@ -17,26 +17,37 @@ import (
 // waits here, until this instance has dispatched a tick or the poll interval has
 // passed, and is asked again.
 //
+// And where there is much to be had it asks for several tasks at a time: asynq asks
+// for one after the other.
+//
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
-	redis.UniversalClient
+	*batcher
 	pending string // the key of asynq's list of the tasks that are to be taken
 	poll    time.Duration
 
-	woken chan struct{} // of capacity one
-	done  chan struct{} // closed by stop
+	woken   chan struct{} // of capacity one
+	done    chan struct{} // closed by stop
+	drained chan struct{} // closed when nothing is left that was taken, after stop
+	drain   sync.Once
+
+	// Asynq asks from one goroutine.
+	taken []*redis.Cmd // tasks that asynq was not given yet
+	next  int          // for how many to ask
 
 	mu    sync.Mutex
 	timer *time.Timer // that will wake it; nil for none
 }
 
-func newSource(client redis.UniversalClient, queue string, poll time.Duration) *source {
+func newSource(client *batcher, queue string, poll time.Duration) *source {
 	return &source{
-		UniversalClient: client,
-		pending:         "asynq:{" + queue + "}:pending",
-		poll:            poll,
-		woken:           make(chan struct{}, 1),
-		done:            make(chan struct{}),
+		batcher: client,
+		pending: "asynq:{" + queue + "}:pending",
+		poll:    poll,
+		woken:   make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		drained: make(chan struct{}),
+		next:    1,
 	}
 }
 
@@ -52,16 +63,18 @@ const (
 
 	// backAt is how soon asynq asks again that was answered with nothing.
 	backAt = time.Millisecond
+
+	// atOnce bounds the tasks that are taken at a time.
+	atOnce = 32
 )
 
 // EvalSha implements redis.Scripter.
 func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	ask := func() *redis.Cmd { return s.UniversalClient.EvalSha(ctx, sha, keys, args...) }
 	if len(keys) != 4 || keys[0] != s.pending {
-		return ask()
+		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
 	for began := time.Now(); ; {
-		answer := ask()
+		answer := s.take(ctx, sha, keys, args)
 		switch err := answer.Err(); {
 		case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"):
 			return answer
@@ -71,6 +84,48 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		case !s.wait(s.poll), time.Since(began) > patient:
 			return answer
 		}
+	}
+}
+
+// take takes a task out of the queue, and some more where the last ones were all
+// to be had.
+func (s *source) take(ctx context.Context, sha string, keys []string, args []any) *redis.Cmd {
+	if len(s.taken) == 0 && !s.stopped() {
+		if s.next == 1 {
+			s.taken = append(s.taken, s.UniversalClient.EvalSha(ctx, sha, keys, args...))
+		} else {
+			pipe := s.Pipeline()
+			for range s.next {
+				s.taken = append(s.taken, pipe.EvalSha(ctx, sha, keys, args...))
+			}
+			_, _ = pipe.Exec(ctx) // each command has its own error
+		}
+		if last := s.taken[len(s.taken)-1]; last.Err() == nil {
+			s.next = min(2*s.next, atOnce)
+		} else {
+			s.next = 1
+		}
+	}
+	if len(s.taken) == 0 {
+		s.drain.Do(func() { close(s.drained) })
+		nothing := redis.NewCmd(ctx)
+		nothing.SetErr(redis.Nil)
+		return nothing
+	}
+	first := s.taken[0]
+	s.taken = s.taken[1:]
+	if first.Err() != nil { // so are those after it
+		s.taken = nil
+	}
+	return first
+}
+
+func (s *source) stopped() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -107,12 +162,17 @@ func (s *source) wake() {
 	}
 }
 
-// stop has no question wait any more.
-func (s *source) stop() {
+// stop has nothing taken any more, and waits until asynq was given what is: it is
+// not to be stopped before.
+func (s *source) stop(ctx context.Context) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 	close(s.done)
+	s.mu.Unlock()
+	select {
+	case <-s.drained:
+	case <-ctx.Done():
+	}
 }

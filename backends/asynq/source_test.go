@@ -33,12 +33,17 @@ func (s *scripted) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) 
 	return cmd
 }
 
+func (s *scripted) Process(ctx context.Context, cmd redis.Cmder) error {
+	cmd.SetErr(s.EvalSha(ctx, "", nil).Err())
+	return cmd.Err()
+}
+
 var question = []string{"asynq:{tickwork}:pending", "asynq:{tickwork}:paused", "asynq:{tickwork}:active", "asynq:{tickwork}:lease"}
 
 func TestSourceAsksOncePerPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(fake, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
 		began := time.Now()
 		require.Error(t, s.EvalSha(t.Context(), "", question).Err())
 		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
@@ -49,18 +54,20 @@ func TestSourceAsksOncePerPoll(t *testing.T) {
 func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(fake, "tickwork", 5*time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", 5*time.Second)
 		go func() {
 			time.Sleep(time.Second)
 			for range 100 {
 				s.dispatched()
 			}
 			time.Sleep(time.Second)
-			s.stop()
+			s.stop(t.Context())
 		}()
 		began := time.Now()
 		s.EvalSha(t.Context(), "", question)
 		require.Equal(t, 2, fake.asked, "questions")
+		s.EvalSha(t.Context(), "", question)
+		require.Equal(t, 2, fake.asked, "questions after stop")
 		assert.Less(t, fake.at[1].Sub(began), time.Second+courtesy)
 		assert.Equal(t, 2*time.Second, time.Since(began), "until stop")
 	})
@@ -71,7 +78,7 @@ func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: errors.New("connection refused")}
-		s := newSource(fake, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
 		for began := time.Now(); time.Since(began) < time.Minute; {
 			s.EvalSha(t.Context(), "", question)
 		}
@@ -82,7 +89,7 @@ func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 func TestSourcePassesOnTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(fake, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
 		began := time.Now()
 		for _, keys := range [][]string{nil, question[:2], {"asynq:{other}:pending", "", "", ""}} {
 			s.EvalSha(t.Context(), "", keys)
@@ -109,21 +116,41 @@ func TestServerLogRepeatsNothing(t *testing.T) {
 }
 
 func TestRetention(t *testing.T) {
-	d := newDispatcher(Config{}, &store{})
-	slot := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, c := range []struct{ period, want time.Duration }{
-		{100 * time.Millisecond, time.Minute},
-		{time.Second, time.Minute},
-		{time.Minute, 20 * time.Minute},
-		{24 * time.Hour, time.Hour},
+	for period, want := range map[time.Duration]time.Duration{
+		0:                      time.Minute,
+		100 * time.Millisecond: time.Minute,
+		time.Minute:            20 * time.Minute,
+		24 * time.Hour:         time.Hour,
 	} {
-		d.retention(core.Tick{Worker: "w", Slot: slot})
-		assert.Equal(t, c.want, d.retention(core.Tick{Worker: "w", Slot: slot.Add(c.period)}), c.period)
+		assert.Equal(t, want, retention(period), period)
 	}
-	assert.Equal(t, time.Minute, d.retention(core.Tick{Worker: "new", Slot: slot}))
-	assert.Equal(t, time.Hour, d.retention(core.Tick{Worker: "w", Manual: "x"}))
-	d.cfg.Retention = time.Second
-	assert.Equal(t, time.Second, d.retention(core.Tick{Worker: "w", Slot: slot}))
+}
+
+// A queue that is behind gets no second tick of a worker of which one is in it.
+func TestNothingIsSentTwiceToAQueueThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSent()
+		send := func(worker string) bool {
+			_, again := s.note(core.Tick{Worker: worker, Slot: time.Now()}, time.Now())
+			return !again
+		}
+		assert.True(t, send("a"))
+		assert.True(t, send("a"), "a queue that is not known to be behind")
+		time.Sleep(time.Second)
+		s.arrived(100*time.Millisecond, time.Now())
+		assert.True(t, send("a"), "a queue that is less than a period behind")
+		s.arrived(2*time.Second, time.Now())
+		assert.False(t, send("a"))
+		assert.True(t, send("b"), "one of which nothing is in the queue")
+		time.Sleep(time.Second)
+		assert.False(t, send("a"))
+		s.arrived(2*time.Second, time.Now())
+		time.Sleep(1100 * time.Millisecond)
+		assert.True(t, send("a"), "one that must have come by now")
+		s.arrived(24*time.Hour, time.Now())
+		time.Sleep(mostLag)
+		assert.True(t, send("a"), "after one that was left over")
+	})
 }
 
 func TestTicksAsTasks(t *testing.T) {

@@ -38,7 +38,7 @@ const forgetAfter = time.Hour
 type store struct {
 	target target
 	queue  string
-	client redis.UniversalClient // made by Open
+	client *batcher // made by Open
 	writes writeNames
 
 	mu     sync.Mutex
@@ -63,13 +63,17 @@ func (s *store) Open(ctx context.Context, host core.Host) error {
 	if err != nil {
 		return err
 	}
-	s.client = client
+	s.client = &batcher{UniversalClient: client}
 	warnOfEviction(ctx, client, host.Logger)
 	return nil
 }
 
 // Close implements ledger.Store.
-func (s *store) Close(context.Context) error { return s.target.close(s.client) }
+func (s *store) Close(context.Context) error {
+	err := s.target.close(s.client.UniversalClient)
+	s.client.wait() // what is under way has no connection any more
+	return err
+}
 
 // Load implements ledger.Store.
 func (s *store) Load(ctx context.Context, workers []string) ([]ledger.State, error) {

@@ -26,11 +26,12 @@ func results(t *testing.T, client redis.UniversalClient) map[string]string {
 	return got
 }
 
-func firstResult(t *testing.T, client redis.UniversalClient, id string) string {
+// stateOf returns the state of a task.
+func stateOf(t *testing.T, client redis.UniversalClient, id string) string {
 	t.Helper()
 	task, err := upstream.NewInspectorFromRedisClient(client).GetTaskInfo("tickwork", id)
 	require.NoError(t, err)
-	return string(task.Result)
+	return task.State.String()
 }
 
 // archived returns the errors of the archived tasks by their type.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"errors"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -24,21 +25,26 @@ type candidate struct {
 	gone    bool // removed from this instance
 	ended   bool // its manager takes no more deliveries
 	lookAt  time.Time
-	joined  time.Time // by the broker's clock
-	since   time.Time // slots before it do not count here: when the worker came, or was rescheduled
-	known   bool      // the records were read
-	stale   bool      // and are to be read again
-	lost    bool      // and the broker has lost them since
+	joined  time.Time     // by the broker's clock
+	since   time.Time     // when the worker came
+	from    time.Time     // when it was rescheduled here: slots before do not count
+	delay   core.AfterRun // its schedule, if it is a Delay
+	known   bool          // the records were read
+	stale   bool          // and are to be read again
+	lost    bool          // and the broker has lost them since
 	lease   Lease
 	control Control
 	revs    [2]uint64 // of the lease and of the control record
 	seen    time.Time // here, when the lease record was last seen to change
 	doubt   *doubt
 	hold    *hold
-	took    string // the last trigger that is known to have been taken
-	fails   int    // operations that failed in a row
-	retry   func() // stops the timer after which it is looked at again
-	taking  string // the trigger that is being claimed
+	took    string     // the last trigger that is known to have been taken
+	fails   int        // operations that failed in a row
+	retry   func()     // stops the timer after which it is looked at again
+	taking  string     // the trigger that is being claimed
+	unread  [2]uint64  // the revisions of records that could not be read
+	paused  bool       // as the job was told
+	telling sync.Mutex // held while the job is told; before mu
 
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched
@@ -57,8 +63,10 @@ type doubt struct {
 
 func newCandidate(e *engine, job *core.Job) *candidate {
 	w := job.Worker()
+	delay, _ := w.Schedule.(core.AfterRun)
 	return &candidate{
-		e: e, job: job, name: w.Name,
+		delay: delay,
+		e:     e, job: job, name: w.Name,
 		local:  w.Scope == core.PerInstance,
 		joined: e.pulse.brokerNow(),
 		since:  e.host.Now(),
@@ -71,12 +79,11 @@ func (c *candidate) rescheduled(s core.Schedule, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lookAt = time.Time{}
-	if _, delay := s.(core.AfterRun); !delay && c.known {
-		c.since = now
-		if c.lease.Slot.Before(now) {
-			c.lease.Slot = now.UTC().Round(0)
-		}
+	d, delay := s.(core.AfterRun)
+	if !delay || d != c.delay {
+		c.from = now.UTC().Round(0)
 	}
+	c.delay = d
 }
 
 // settled tells whether the clock can be set for the job: a Delay's first slot
@@ -90,12 +97,13 @@ func (c *candidate) settled() bool {
 	return c.known && c.revs[0] != 0 && c.hold == nil
 }
 
-// leave ends the candidacy. A lease that is held is released when the run ends.
+// leave ends the candidacy. A lease that is held is released when the run ends; a
+// release that has failed, or a doubt, is tried again as before.
 func (c *candidate) leave() {
 	c.mu.Lock()
 	c.gone = true
-	if c.retry != nil {
-		c.retry()
+	if c.hold != nil {
+		c.e.part(c, true)
 	}
 	c.mu.Unlock()
 	c.refuse(false)
@@ -119,38 +127,42 @@ func (c *candidate) refuse(all bool) {
 }
 
 // take learns a state that came back from a write, or that a Watcher has told.
-func (c *candidate) take(s State) { c.takeRead(s, time.Now()) }
+func (c *candidate) take(s State) error { return c.takeRead(s, time.Now()) }
 
 // takeRead learns a state that was asked for at a time. An older one than is known
-// is passed over.
-func (c *candidate) takeRead(s State, asOf time.Time) {
+// is passed over. The error is that of a record that cannot be read: the worker
+// stands still here until it can.
+func (c *candidate) takeRead(s State, asOf time.Time) error {
 	var lease Lease
 	var control Control
-	if err := decode("lease", c.name, s.Lease, &lease); err != nil {
-		c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
-		return
-	}
-	if err := decode("control", c.name, s.Control, &control); err != nil {
-		c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
-		return
+	if err := errors.Join(decode("lease", c.name, s.Lease, &lease), decode("control", c.name, s.Control, &control)); err != nil {
+		revs := [2]uint64{s.Lease.Rev, s.Control.Rev}
+		c.mu.Lock()
+		told := c.unread == revs
+		c.unread = revs
+		c.mu.Unlock()
+		if !told {
+			c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
+		}
+		return err
 	}
 	c.mu.Lock()
 	if c.known && s.Lease.Rev != 0 && s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost {
 		c.mu.Unlock()
-		return
+		return nil
 	}
 	if c.known && lease.knowsLess(&c.lease) {
 		// The broker is behind what it has told: it has lost data, and maybe another
 		// instance, which knew less than this, has made the record anew.
 		if c.revs[0] == 0 || !asOf.After(c.seen) { // or the answer was long under way
 			c.mu.Unlock()
-			return
+			return nil
 		}
 		c.lost, c.revs = true, [2]uint64{}
 		c.mu.Unlock()
 		c.e.suspect()
 		c.e.submit(c)
-		return
+		return nil
 	}
 	first := !c.known
 	c.known = true
@@ -173,6 +185,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) {
 		c.lookAt = time.Time{}
 	}
 	paused, held := c.control.Paused, c.hold
+	delayed := again && s.Lease.Rev != 0 && !c.local
 	hurry := held != nil && c.job.LongRunning() && c.control.Trigger != held.lease.Trigger
 	if hurry {
 		held.lease.Trigger = c.control.Trigger
@@ -185,14 +198,30 @@ func (c *candidate) takeRead(s State, asOf time.Time) {
 	if over {
 		c.job.Over()
 	}
-	if paused != pausedBefore {
-		c.job.SetPaused(paused)
+	if paused != pausedBefore || delayed {
+		c.tellJob()
 	}
 	if hurry {
 		c.job.Hurry()
 	}
-	if _, delay := c.job.Schedule().(core.AfterRun); delay && again && s.Lease.Rev != 0 && !c.local {
-		c.job.DelayFrom(lease.Base)
+	return nil
+}
+
+// tellJob tells the job what is known now of a pause, and of when a Delay counts
+// from: one at a time, so that what came last is told last.
+func (c *candidate) tellJob() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	paused, changed := c.control.Paused, c.control.Paused != c.paused
+	c.paused = paused
+	base, held := later(c.lease.Base, c.from), c.hold != nil || c.gone
+	c.mu.Unlock()
+	if changed {
+		c.job.SetPaused(paused)
+	}
+	if _, delay := c.job.Schedule().(core.AfterRun); delay && !held && !c.local && !base.IsZero() {
+		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
 	}
 }

@@ -179,7 +179,7 @@ func (c *candidate) release(h *hold) error {
 		c.take(state)
 		c.delayAgain()
 		return nil
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrConflict) && state.Lease.Rev != rev: // else it is one with nothing
 		if !h.adopt(state) {
 			c.let(h, false)
 			c.take(state)
@@ -207,7 +207,11 @@ func (c *candidate) let(h *hold, reread bool) {
 		c.stale = true
 	}
 	c.lookAt = time.Time{}
+	gone := c.gone
 	c.mu.Unlock()
+	if gone {
+		c.e.part(c, false)
+	}
 	c.e.unhold()
 }
 

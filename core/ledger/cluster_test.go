@@ -15,6 +15,9 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
+// silent is a logger that is off.
+var silent = slog.New(slog.DiscardHandler)
+
 // lease is that of the tests' clusters.
 const lease = 10 * time.Second
 
@@ -34,8 +37,8 @@ type cluster struct {
 type kind struct {
 	name     string
 	polled   bool
-	lateness time.Duration            // of the engine: none has all instances claim at once
-	dispatch func() ledger.Dispatcher // for each node
+	lateness time.Duration // of the engine: none has all instances claim at once
+	post     *post         // carries the ticks, if there is one
 	wrap     func(ledger.Store) ledger.Store
 }
 
@@ -87,8 +90,8 @@ func (cl *cluster) join(opts core.Options) *node {
 		store = cl.kind.wrap(store)
 	}
 	cfg := ledger.Config{Name: "ledger", Store: store, Lease: lease, Lateness: cl.kind.lateness}
-	if cl.kind.dispatch != nil {
-		cfg.Dispatcher = cl.kind.dispatch()
+	if cl.kind.post != nil {
+		cfg.Dispatcher = &mailbox{post: cl.kind.post}
 	}
 	n.m = core.NewManager(ledger.NewEngine(cfg), opts)
 	cl.nodes = append(cl.nodes, n)

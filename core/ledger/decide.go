@@ -143,10 +143,13 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed int, err error) {
 	s := c.job.Schedule()
 	until := now.Add(-c.job.Jitter())
+	c.mu.Lock()
+	rescheduled := c.from
+	c.mu.Unlock()
 	if d, ok := s.(core.AfterRun); ok {
-		return d.Next(lease.Base), 0, nil
+		return d.Next(later(lease.Base, rescheduled)), 0, nil
 	}
-	from := lease.Slot
+	from := later(lease.Slot, rescheduled)
 	if from.Sub(now) > rewind { // the clocks were set back (PER-11)
 		from = now
 	}
@@ -156,6 +159,13 @@ func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed 
 	}
 	slot, missed, _, _ = core.CatchUp(s, slot, until) // the last good slot is due, whatever follows (PER-9)
 	return slot, missed, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // rewind is how far ahead of the clock the latest slot may be before it is taken
@@ -238,8 +248,7 @@ func (c *candidate) load() error {
 	c.mu.Lock()
 	c.stale = false
 	c.mu.Unlock()
-	c.takeRead(states[0], sent)
-	return nil
+	return c.takeRead(states[0], sent)
 }
 
 // found makes the worker's record: one that is seen for the first time has
@@ -284,7 +293,9 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		return nil
 	case errors.Is(err, ErrConflict):
 		not()
-		c.take(state)
+		if unreadable := c.take(state); unreadable != nil {
+			return unreadable
+		}
 		c.mu.Lock()
 		older := c.revs == revs // than what is known
 		lost := older && c.fails > 1
@@ -370,7 +381,7 @@ func (e *engine) sweep() {
 func (c *candidate) isDue(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.local && !c.lookAt.After(now)
+	return !c.local && c.fails == 0 && !c.lookAt.After(now) // after a failure a timer is set
 }
 
 // loadAll reads the records of all workers, some hundred at a time.

@@ -67,6 +67,7 @@ func NewEngine(cfg Config) core.ClusterEngine {
 		cfg:        cfg,
 		store:      cfg.Store,
 		candidates: make(map[string]*candidate),
+		parted:     make(map[*candidate]bool),
 		told:       make(map[string]State),
 		quit:       make(chan struct{}),
 		queue:      queue{limit: atOnce},
@@ -92,8 +93,9 @@ type engine struct {
 
 	mu         sync.Mutex
 	candidates map[string]*candidate
-	told       map[string]State // what a Watcher told of workers that are not here
-	changed    bool             // the roster has
+	parted     map[*candidate]bool // removed, and still holding a lease
+	told       map[string]State    // what a Watcher told of workers that are not here
+	changed    bool                // the roster has
 	stopping   bool
 	holds      int           // leases held, or being claimed, to be released before Stop returns
 	released   chan struct{} // closed when holds is zero; made by Stop
@@ -159,7 +161,17 @@ func (e *engine) join(ctx context.Context) error {
 		e.watches = true
 		ready, failed := make(chan struct{}), make(chan error, 1)
 		e.loops.Go(func() {
-			failed <- w.Watch(e.life, e.learn, sync.OnceFunc(func() { close(ready) }))
+			isReady := sync.OnceFunc(func() { close(ready) })
+			failed <- w.Watch(e.life, e.learn, isReady)
+			for e.life.Err() == nil { // it should not have returned
+				select {
+				case <-time.After(e.loadEvery()):
+				case <-e.life.Done():
+					return
+				}
+				e.loadAll(e.life)
+				e.contacted(w.Watch(e.life, e.learn, isReady))
+			}
 		})
 		select {
 		case <-ready:
@@ -204,9 +216,10 @@ func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 // it was one already.
 func (e *engine) enter(job *core.Job) (c *candidate, again bool) {
 	e.mu.Lock()
-	if c := e.candidates[job.Name()]; c != nil && c.job == job {
+	old := e.candidates[job.Name()]
+	if old != nil && old.job == job {
 		e.mu.Unlock()
-		return c, true
+		return old, true
 	}
 	c = newCandidate(e, job)
 	e.candidates[job.Name()] = c
@@ -214,6 +227,9 @@ func (e *engine) enter(job *core.Job) (c *candidate, again bool) {
 	told := e.told[job.Name()]
 	delete(e.told, job.Name())
 	e.mu.Unlock()
+	if old != nil {
+		old.leave()
+	}
 	if e.watches {
 		c.take(told)
 	}
@@ -253,6 +269,28 @@ func (e *engine) all() []*candidate {
 		list = append(list, c)
 	}
 	return list
+}
+
+// holders returns the candidates, and those removed which still hold a lease.
+func (e *engine) holders() []*candidate {
+	list := e.all()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for c := range e.parted {
+		list = append(list, c)
+	}
+	return list
+}
+
+// part keeps a removed candidate in sight while it holds a lease.
+func (e *engine) part(c *candidate, holds bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if holds {
+		e.parted[c] = true
+	} else {
+		delete(e.parted, c)
+	}
 }
 
 // due is the clock's: a slot of a job has come.

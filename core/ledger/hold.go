@@ -143,6 +143,9 @@ func (h *hold) renew() {
 		c.take(state)
 	case errors.Is(err, ErrConflict) && h.adopt(state):
 		next = 0
+		if state.Lease.Rev == rev { // a conflict with nothing
+			next = c.e.cfg.Lease / 20
+		}
 	case errors.Is(err, ErrConflict):
 		c.take(state)
 		h.lose()

@@ -118,7 +118,7 @@ func TestALossOfAPauseAlone(t *testing.T) {
 		time.Sleep(2 * lease)
 		require.NoError(cl.t, n.m.Resume(ctx, "w"))
 		time.Sleep(2 * time.Hour)
-		require.LessOrEqual(cl.t, n.status("w").Skips.Total(), uint64(1))
+		require.LessOrEqual(cl.t, n.status("w").Skips.Total(), uint64(1), "%+v", n.status("w"))
 		require.NotEmpty(cl.t, cl.of("w"))
 	})
 }
@@ -160,4 +160,24 @@ func TestARecordThatWentBackIsWrittenAnew(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A Resume that comes when the broker has lost the pause, which nobody has noticed
+// yet, is not undone when they do.
+func TestAResumeAfterALoss(t *testing.T) {
+	inCluster(t, 3, func(cl *cluster) {
+		ctx := context.Background()
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second)})
+		cl.start()
+		for i := range 10 {
+			require.NoError(cl.t, cl.nodes[i%3].m.Pause(ctx, "w"))
+			time.Sleep(lease + time.Duration(i)*110*time.Millisecond)
+			cl.broker.Lose()
+			require.NoError(cl.t, cl.nodes[(i+1)%3].m.Resume(ctx, "w"))
+			time.Sleep(lease)
+			for _, n := range cl.nodes {
+				require.NotEqual(cl.t, core.StatePaused, n.status("w").State, "%s, round %d", n.name, i)
+			}
+		}
+	})
 }

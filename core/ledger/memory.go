@@ -24,6 +24,7 @@ type Memory struct {
 // space is what a Memory keeps of a namespace.
 type space struct {
 	born     time.Time
+	before   time.Time // born, of what was lost last
 	states   map[string]State
 	members  map[string]Member
 	watchers map[*MemoryStore]chan string // the names of workers whose state has changed
@@ -49,7 +50,9 @@ func (m *Memory) Lose() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.spaces {
-		s.born = time.Time{}
+		if !s.born.IsZero() {
+			s.before, s.born = s.born, time.Time{}
+		}
 		clear(s.states)
 		clear(s.members)
 	}
@@ -64,7 +67,9 @@ func (m *Memory) space(namespace string) *space {
 		m.spaces[namespace] = s
 	}
 	if s.born.IsZero() {
-		s.born = time.Now()
+		if s.born = time.Now(); !s.born.After(s.before) { // lost twice in an instant of virtual time
+			s.born = s.before.Add(1)
+		}
 	}
 	return s
 }
@@ -266,6 +271,7 @@ func (s *MemoryStore) Watch(ctx context.Context, changed func(State), ready func
 // closed.
 func forward(ctx context.Context, in <-chan string, out chan<- string) {
 	var waiting []string
+	among := make(map[string]bool)
 	for {
 		var to chan<- string
 		var next string
@@ -277,8 +283,12 @@ func forward(ctx context.Context, in <-chan string, out chan<- string) {
 			if !ok {
 				return
 			}
-			waiting = append(waiting, name)
+			if !among[name] { // who is slow is told the last state
+				among[name] = true
+				waiting = append(waiting, name)
+			}
 		case to <- next:
+			delete(among, next)
 			waiting = waiting[1:]
 		}
 	}

@@ -14,7 +14,7 @@ func (e *engine) restore() {
 	e.changed = true // the registry is lost too
 	clear(e.told)
 	e.mu.Unlock()
-	for _, c := range e.all() {
+	for _, c := range e.holders() {
 		c.mu.Lock()
 		if c.known && c.revs != [2]uint64{} {
 			c.lost, c.revs = true, [2]uint64{}

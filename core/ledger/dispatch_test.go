@@ -1,0 +1,224 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// A post is a queue in memory, which delivers each tick that is dispatched, once
+// for its id, to the boxes in turn, until one has taken it.
+type post struct {
+	twice, never bool
+	late         time.Duration
+
+	mu     sync.Mutex
+	boxes  []*mailbox
+	turn   int
+	seen   map[string]bool
+	absent int
+	ends   []ledger.Delivery
+}
+
+// A mailbox is one instance's Dispatcher.
+type mailbox struct {
+	post    *post
+	deliver func(context.Context, core.Tick) (ledger.Delivery, error)
+	ctx     context.Context
+	end     context.CancelFunc
+	open    sync.WaitGroup
+}
+
+func (b *mailbox) Start(_ context.Context, _ core.Host, deliver func(context.Context, core.Tick) (ledger.Delivery, error)) error {
+	b.deliver = deliver
+	b.ctx, b.end = context.WithCancel(context.Background())
+	b.post.mu.Lock()
+	defer b.post.mu.Unlock()
+	b.post.boxes = append(b.post.boxes, b)
+	return nil
+}
+
+func (b *mailbox) Dispatch(_ context.Context, tick core.Tick) error {
+	p := b.post
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.never || p.seen[tick.ID()] {
+		return nil
+	}
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	p.seen[tick.ID()] = true
+	p.send(tick, p.late)
+	if p.twice {
+		p.send(tick, p.late)
+		p.send(tick, p.late+300*time.Millisecond)
+	}
+	return nil
+}
+
+// send delivers a tick to the next box. p.mu is held.
+func (p *post) send(tick core.Tick, after time.Duration) {
+	if len(p.boxes) == 0 {
+		return
+	}
+	p.turn++
+	b := p.boxes[p.turn%len(p.boxes)]
+	b.open.Go(func() {
+		select {
+		case <-time.After(after):
+		case <-b.ctx.Done():
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.send(tick, after)
+			return
+		}
+		d, err := b.deliver(context.WithoutCancel(b.ctx), tick)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		switch {
+		case d.Absent || err != nil:
+			p.absent++
+			p.send(tick, time.Second)
+		default:
+			p.ends = append(p.ends, d)
+		}
+	})
+}
+
+func (b *mailbox) Stop(ctx context.Context) error {
+	p := b.post
+	p.mu.Lock()
+	for i, other := range p.boxes {
+		if other == b {
+			p.boxes = append(p.boxes[:i:i], p.boxes[i+1:]...)
+		}
+	}
+	p.mu.Unlock()
+	b.end()
+	done := make(chan struct{})
+	go func() { defer close(done); b.open.Wait() }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// outcomes counts how deliveries ended.
+func (p *post) outcomes() map[core.Outcome]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := map[core.Outcome]int{}
+	for _, d := range p.ends {
+		n[d.Outcome]++
+	}
+	return n
+}
+
+// dispatched runs a test over a post, watched and polled.
+func dispatched(t *testing.T, n int, p func() *post, f func(*cluster, *post)) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			k.post = p()
+			inClusterOf(t, k, n, func(cl *cluster) { f(cl, k.post) })
+		})
+	}
+}
+
+func TestDispatchedOnce(t *testing.T) {
+	for name, p := range map[string]*post{
+		"once":         {},
+		"twice":        {twice: true},
+		"late":         {late: 200 * time.Millisecond},
+		"twice, late":  {twice: true, late: 200 * time.Millisecond},
+		"half as late": {late: 400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dispatched(t, 3, func() *post { return &post{twice: p.twice, late: p.late} }, func(cl *cluster, p *post) {
+				for i := range 10 {
+					cl.add(core.Worker{Name: fmt.Sprint("w", i), Schedule: core.Every(time.Second), Run: lasting(10 * time.Millisecond)})
+				}
+				cl.start()
+				time.Sleep(2 * time.Minute)
+				for i := range 10 {
+					name := fmt.Sprint("w", i)
+					cl.oncePerSlot(name, time.Second, 120)
+					cl.fencesRise(name)
+				}
+				require.GreaterOrEqual(cl.t, p.outcomes()[core.Succeeded], 1200, "deliveries that ended with the run")
+				require.Zero(cl.t, p.outcomes()[core.Skipped], "deliveries whose slot was said to be skipped, and was run")
+				require.NoError(cl.t, cl.nodes[1].m.Trigger(context.Background(), "w3"))
+				time.Sleep(time.Second)
+				runs, manual := cl.of("w3"), 0
+				for _, r := range runs {
+					if r.tick.Manual != "" {
+						manual++
+					}
+				}
+				require.Equal(cl.t, 1, manual, "the runs of a trigger")
+			})
+		})
+	}
+}
+
+// What is never delivered is claimed by the instances themselves, later.
+func TestNeverDelivered(t *testing.T) {
+	dispatched(t, 3, func() *post { return &post{never: true} }, func(cl *cluster, _ *post) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Minute)})
+		cl.start()
+		require.NoError(cl.t, cl.nodes[0].m.Trigger(context.Background(), "w"))
+		time.Sleep(10*time.Minute + 5*time.Second)
+		runs := cl.of("w")
+		require.Len(cl.t, runs, 11, "ten slots and a trigger")
+		for _, r := range runs[1:] {
+			require.Less(cl.t, r.began.Sub(r.tick.Slot), lease/2, "%s", r.tick)
+		}
+	})
+}
+
+// A tick goes on from an instance that does not have the worker.
+func TestDeliveredToOneWithoutTheWorker(t *testing.T) {
+	dispatched(t, 3, func() *post { return &post{} }, func(cl *cluster, p *post) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(10 * time.Second)}, cl.nodes[0])
+		cl.add(core.Worker{Name: "other", Schedule: core.Every(10 * time.Second)}, cl.nodes[1])
+		cl.start()
+		time.Sleep(5*time.Minute + 5*time.Second)
+		cl.oncePerSlot("w", 10*time.Second, 30)
+		cl.oncePerSlot("other", 10*time.Second, 30)
+		require.Greater(cl.t, p.absent, 10)
+	})
+}
+
+// A slot that falls due while the worker runs is answered as an overlap, and an
+// instance that stops, patiently or not, answers all that it was delivered.
+func TestDeliveriesAreAnswered(t *testing.T) {
+	dispatched(t, 3, func() *post { return &post{twice: true} }, func(cl *cluster, p *post) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: lasting(2500 * time.Millisecond)})
+		cl.start()
+		time.Sleep(30 * time.Second)
+		require.NotZero(cl.t, p.outcomes()[core.Skipped])
+		require.NotZero(cl.t, p.outcomes()[core.Succeeded])
+		cl.nodes[0].stop()
+		time.Sleep(10 * time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		_ = cl.nodes[1].m.Stop(ctx)
+		cl.nodes[1].stopped = true
+		time.Sleep(10 * time.Second)
+		cl.broker.Down(true)
+		began := time.Now()
+		_ = cl.nodes[2].m.Stop(context.Background())
+		cl.nodes[2].stopped = true
+		require.Less(cl.t, time.Since(began), lease*3/2, "a Stop without a limit, while the broker is away")
+		cl.fencesRise("w")
+	})
+}
