@@ -17,6 +17,11 @@ type Backend struct {
 	// engines that are distributed; nil leaves those cases out, and says so.
 	Cluster func() (World, error)
 
+	// Server starts a broker for the cases in real time whose nodes are processes,
+	// which the test binary is started as: see Main. Nil leaves them out, and says
+	// so.
+	Server func() (Server, error)
+
 	// WallClock runs the cases in real time, several at once, with periods
 	// derived from the engine's declared lateness, instead of in virtual time.
 	// Cases that span days are left out then, with that reason.

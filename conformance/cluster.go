@@ -179,6 +179,11 @@ func (c *cluster) lose() {
 // hear takes an event of a node, into the story too.
 func (c *cluster) hear(e history.Event) {
 	c.rec.Take(e)
+	c.tell(e)
+}
+
+// tell notes an event of a node in the story.
+func (t *trial) tell(e history.Event) {
 	id := core.Tick{Worker: e.Worker, Slot: e.Slot, Manual: e.Manual}.ID()
 	switch e.Kind {
 	case history.Began:
@@ -186,17 +191,17 @@ func (c *cluster) hear(e history.Event) {
 		if e.Redelivered {
 			again = ", redelivered"
 		}
-		c.note("%s: %s begins, fence %d%s", e.Node, id, e.Fence, again)
+		t.note("%s: %s begins, fence %d%s", e.Node, id, e.Fence, again)
 	case history.Lost:
-		c.note("%s: the context of %s ends: %s", e.Node, id, e.Err)
+		t.note("%s: the context of %s ends: %s", e.Node, id, e.Err)
 	case history.Returned:
-		c.note("%s: %s returns %s", e.Node, id, e.Err)
+		t.note("%s: %s returns %s", e.Node, id, e.Err)
 	case history.Skipped:
-		c.note("%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
+		t.note("%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
 	case history.Broker:
-		c.note("%s: broker: %s", e.Node, strings.ReplaceAll(e.Err, "\n", "; "))
+		t.note("%s: broker: %s", e.Node, strings.ReplaceAll(e.Err, "\n", "; "))
 	default:
-		c.note("%s: %s", e.Node, e.Kind)
+		t.note("%s: %s", e.Node, e.Kind)
 	}
 }
 

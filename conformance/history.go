@@ -107,11 +107,13 @@ type verdict struct {
 	Status Status
 	Reason string
 	Story  string
+	// Measured are times, by what they are of.
+	Measured map[string][]time.Duration
 }
 
 func (t *trial) verdict() verdict {
 	if !t.failed() {
-		return verdict{Status: Passed}
+		return verdict{Status: Passed, Measured: t.measured}
 	}
 	return verdict{Status: Failed, Story: t.story()}
 }

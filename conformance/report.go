@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
 )
@@ -29,6 +31,9 @@ type Report struct {
 	Profile  string        `json:"profile"` // "virtual" or "wall-clock"
 	Features core.Features `json:"features"`
 	Cases    []CaseReport  `json:"cases"`
+	// Measured has what was timed: "failover", from a kill -9 in a run until the
+	// run's tick begins again.
+	Measured map[string]Figures `json:"measured,omitempty"`
 
 	mu sync.Mutex
 }
@@ -39,6 +44,27 @@ type CaseReport struct {
 	Case   string `json:"case"`
 	Status Status `json:"status"`
 	Reason string `json:"reason,omitempty"`
+}
+
+// Figures are what was found by timing something several times.
+type Figures struct {
+	N             int
+	P50, P99, Max time.Duration
+}
+
+func figures(times []time.Duration) Figures {
+	if len(times) == 0 {
+		return Figures{}
+	}
+	times = slices.Sorted(slices.Values(times))
+	at := func(percent int) time.Duration { return times[(len(times)-1)*percent/100] }
+	return Figures{N: len(times), P50: at(50), P99: at(99), Max: at(100)}
+}
+
+// String returns "p50 8s, p99 11s, most 12s, of 30".
+func (f Figures) String() string {
+	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+	return fmt.Sprintf("p50 %s, p99 %s, most %s, of %d", round(f.P50), round(f.P99), round(f.Max), f.N)
 }
 
 func newReport(b Backend, f core.Features) *Report {
@@ -52,6 +78,12 @@ func newReport(b Backend, f core.Features) *Report {
 func (r *Report) add(c kase, v verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for what, times := range v.Measured {
+		if r.Measured == nil {
+			r.Measured = map[string]Figures{}
+		}
+		r.Measured[what] = figures(times)
+	}
 	r.Cases = append(r.Cases, CaseReport{Rule: c.rule, Case: c.name, Status: v.Status, Reason: v.Reason})
 }
 

@@ -144,6 +144,8 @@ type kase struct {
 	local bool
 	// cluster cases need a World.
 	cluster bool
+	// processes cases need a Server, and real time.
+	processes bool
 	// slow cases are run once, not on every mutant of another rule.
 	slow bool
 	run  func(*trial)
@@ -163,6 +165,16 @@ func (c kase) applies(b Backend, f core.Features) (verdict, bool) {
 			return verdict{Status: Skipped, Reason: "for engines that are distributed"}, true
 		case b.Cluster == nil:
 			return verdict{Status: Skipped, Reason: "the engine is distributed, and its Backend has no Cluster"}, true
+		}
+	}
+	if c.processes {
+		switch {
+		case !f.Distributed:
+			return verdict{Status: Skipped, Reason: "for engines that are distributed"}, true
+		case !b.WallClock:
+			return verdict{Status: Skipped, Reason: "real time only: its nodes are processes"}, true
+		case b.Server == nil:
+			return verdict{Status: Skipped, Reason: "the engine is distributed, and its Backend has no Server"}, true
 		}
 	}
 	for _, need := range c.needs {

@@ -37,6 +37,7 @@ type trial struct {
 	history  []string
 	runs     []*runRecord
 	cleanups []func()
+	measured map[string][]time.Duration
 	over     bool
 }
 

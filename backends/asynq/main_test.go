@@ -6,11 +6,14 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
+
+	"github.com/seed-891a2e1b/tickwork/conformance"
 )
 
 // TestMain fails when a test, or an example, leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	logging.Disable()       // go-redis prints each connection that it does not get
 	debug.SetGCPercent(400) // each script of miniredis' makes garbage of a Lua of its own
+	conformance.ServeNode(openNode)
 	goleak.VerifyTestMain(m)
 }

@@ -1,0 +1,197 @@
+package conformance
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+func init() { groups = append(groups, processCases) }
+
+// What is tried on real processes: kill -9, a freeze, a broker that is restarted,
+// and nodes of two versions of a program.
+var processCases = []kase{
+	processes("CLU-4", "kill-9-in-a-run", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		var loads []load
+		for i := range 12 {
+			loads = append(loads, load{Name: numbered("w", i), Every: 2 * second, Hangs: true})
+		}
+		for range 3 {
+			f.launch(loads...)
+		}
+		var times []time.Duration
+		for len(times) < 30 {
+			f.sleep(f.failover() / 3)
+			victim := f.busiest()
+			interrupted := f.running(victim.name)
+			if len(interrupted) == 0 {
+				continue
+			}
+			victim.kill()
+			killed := time.Now()
+			f.eventually(f.failover()+f.tolerance(), fmt.Sprintf("others run again what %s ran", victim.name), func() bool {
+				return len(f.again(interrupted)) == len(interrupted)
+			})
+			for _, r := range f.again(interrupted) {
+				times = append(times, r.Begin.Sub(killed))
+				assert.True(f, r.Tick.Redelivered, "%s is marked as redelivered", r.Tick.ID())
+			}
+			f.launch(loads...)
+		}
+		f.measured = map[string][]time.Duration{"failover": times}
+		f.holds("CLU-1", "CLU-2", "CLU-9")
+	}),
+
+	processes("CLU-10", "a-process-that-was-frozen", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		loads := []load{{Name: "hangs", Every: 2 * second, Hangs: true}, {Name: "often", Every: second, Most: second / 2}}
+		for range 3 {
+			f.launch(loads...)
+		}
+		for range 2 {
+			f.sleep(f.failover() / 2)
+			victim := f.nodeOf("hangs")
+			run := f.running(victim.name)[0]
+			victim.freeze()
+			f.eventually(f.failover()+f.tolerance(), "others run again what was frozen", func() bool { return len(f.again([]history.Run{run})) == 1 })
+			f.sleep(f.failover() / 2)
+			victim.thaw()
+			f.eventually(f.tolerance(), "the run that was frozen finds that its lease is lost", func() bool {
+				for _, r := range f.seen().Runs {
+					if r.Node == run.Node && r.Begin.Equal(run.Begin) {
+						return r.Cause == core.ErrLeaseLost.Error()
+					}
+				}
+				return false
+			})
+		}
+		f.sleep(f.failover())
+		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9")
+	}),
+
+	processes("CLU-5", "a-rolling-deploy-of-processes", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		gone, stays := load{Name: "gone", Every: second, Most: second / 3}, load{Name: "stays", Every: second, Most: second / 3}
+		new := load{Name: "new", Every: second, Most: second / 3}
+		old := []*process{f.launch(gone, stays), f.launch(gone, stays), f.launch(gone, stays)}
+		for _, p := range old {
+			f.sleep(3 * second)
+			f.launch(stays, new)
+			f.sleep(2 * second)
+			require.NoError(f, p.stop(f.failover()), "Stop, in time")
+		}
+		f.sleep(5 * second)
+		f.specs = []core.Worker{stays.worker()} // the others come and go
+		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
+		h := f.seen()
+		for _, r := range h.Runs {
+			assert.Empty(f, r.Err, "what %s on %s returned", r.Tick.ID(), r.Node)
+			assert.False(f, r.Tick.Redelivered, "%s is marked as redelivered", r.Tick.ID())
+		}
+		for _, w := range []string{"gone", "stays", "new"} {
+			assert.NotEmpty(f, h.Of(w), "runs of %s", w)
+			assert.Zero(f, h.Skipped(w).Overlap+h.Skipped(w).Refused, "slots of %s skipped", w)
+		}
+	}),
+
+	processes("CLU-6", "a-broker-that-is-restarted", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		loads := []load{{Name: "often", Every: second}, {Name: "long", Every: 4 * second, Least: 3 * second, Most: 6 * second}}
+		for range 3 {
+			f.launch(loads...)
+		}
+		for _, away := range []time.Duration{0, second, f.failover() / 2, 2 * f.failover()} {
+			f.sleep(5 * second)
+			f.restart(away, false)
+			f.sleep(f.failover() + f.tolerance())
+		}
+		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
+	}),
+
+	processes("CLU-13", "a-broker-that-is-restarted-empty", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		loads := []load{{Name: "often", Every: second}, {Name: "rare", Every: time.Hour, Hangs: true}, {Name: "long", Every: 4 * second, Least: 3 * second, Most: 6 * second}}
+		for range 3 {
+			f.launch(loads...)
+		}
+		for range 3 {
+			f.sleep(5 * second)
+			f.restart(second, true)
+			f.sleep(f.failover() + f.tolerance())
+		}
+		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3")
+	}),
+}
+
+// Processes runs the cases whose nodes are processes, and no others, in real time
+// and one after the other: some minutes. Run runs them among the others.
+func Processes(t *testing.T, b Backend) {
+	t.Helper()
+	b.WallClock = true
+	report := newReport(b, features(t, b))
+	machine := newSentinel()
+	t.Cleanup(machine.close)
+	for _, c := range processCases {
+		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
+			v := judge(t, t.Name(), b, c, report.Features, machine)
+			report.add(c, v)
+			for what, times := range v.Measured {
+				t.Logf("%s: %s", what, figures(times))
+			}
+			switch v.Status {
+			case Failed:
+				t.Error(v.Story)
+			case Passed:
+			default:
+				t.Skip(string(v.Status) + ": " + v.Reason)
+			}
+		})
+	}
+	t.Cleanup(func() { report.save(t) })
+}
+
+// busiest returns the node on which the most runs go on.
+func (f *fleet) busiest() (busiest *process) {
+	most := -1
+	for _, p := range f.alive() {
+		if n := len(f.running(p.name)); n > most {
+			busiest, most = p, n
+		}
+	}
+	return busiest
+}
+
+// nodeOf waits until a worker runs, and returns where.
+func (f *fleet) nodeOf(worker string) (node *process) {
+	f.eventually(f.failover()+f.tolerance(), worker+" runs", func() bool {
+		for _, p := range f.alive() {
+			for _, r := range f.running(p.name) {
+				if r.Tick.Worker == worker {
+					node = p
+				}
+			}
+		}
+		return node != nil
+	})
+	return node
+}
+
+// again returns the runs of the same ticks that came after.
+func (f *fleet) again(runs []history.Run) (again []history.Run) {
+	for _, before := range runs {
+		for _, r := range f.seen().Of(before.Tick.Worker) {
+			if r.Begin.After(before.Begin) && r.Tick.ID() == before.Tick.ID() {
+				again = append(again, r)
+				break
+			}
+		}
+	}
+	return again
+}

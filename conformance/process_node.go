@@ -1,0 +1,193 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// An Opener opens a manager on the broker at an address, in a process of its own.
+type Opener func(address string, node Node, opts core.Options) (core.Manager, error)
+
+// Main runs a package's tests, in which nodes of a cluster are processes to kill
+// and to freeze: the test binary is started again, as a node, and opens its
+// manager with open.
+//
+//	func TestMain(m *testing.M) { conformance.Main(m, open) }
+//
+// It defines the flags -duration and -seed, see Soak.
+func Main(m *testing.M, open Opener) {
+	ServeNode(open)
+	os.Exit(m.Run())
+}
+
+// ServeNode is Main for a TestMain that has more to do: it never returns where
+// this process was started as a node, and otherwise at once.
+func ServeNode(open Opener) {
+	if flag.Lookup("duration") == nil {
+		flag.DurationVar(&soakFor, "duration", 0, "how long the soak test goes on; 0 leaves it out")
+		flag.Uint64Var(&soakSeed, "seed", 0, "what the soak test's faults are drawn from; 0 is the time")
+	}
+	if os.Getenv(nodeEnv) == "" {
+		return
+	}
+	if err := serveNode(open); err != nil {
+		fmt.Fprintln(os.Stderr, "node:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+var (
+	soakFor  time.Duration
+	soakSeed uint64
+)
+
+// nodeEnv is set in a process that is a node.
+const nodeEnv = "TICKWORK_CONFORMANCE_NODE"
+
+// An order is what a node is told to do, a line of JSON on its standard input. It
+// answers each.
+type order struct {
+	Do      string        `json:"do"` // open, add, trigger, stop
+	Address string        `json:"address,omitempty"`
+	Node    Node          `json:"node,omitzero"`
+	Loads   []load        `json:"loads,omitempty"`
+	Worker  string        `json:"worker,omitempty"`
+	Within  time.Duration `json:"within,omitempty"`
+}
+
+// A message is what a node says, a line of JSON on its file descriptor 3.
+type message struct {
+	Event *history.Event `json:"event,omitempty"`
+	Done  string         `json:"done,omitempty"` // the order
+	Error string         `json:"error,omitempty"`
+}
+
+// A load is a worker as it is told to a node.
+type load struct {
+	Name       string        `json:"name"`
+	Every      time.Duration `json:"every,omitempty"` // zero: long-running
+	Least      time.Duration `json:"least,omitempty"` // a run takes between this
+	Most       time.Duration `json:"most,omitempty"`  // and this
+	Hangs      bool          `json:"hangs,omitempty"` // until its context ends, but for what is run again
+	Rough      int           `json:"rough,omitempty"` // of a hundred runs so many fail, panic and ignore their context each
+	AtMostOnce bool          `json:"at_most_once,omitempty"`
+}
+
+func (l load) worker() core.Worker {
+	w := core.Worker{Name: l.Name, AtMostOnce: l.AtMostOnce, Run: l.run}
+	if l.Every > 0 {
+		w.Schedule = core.Every(l.Every)
+	}
+	return w
+}
+
+func (l load) run(ctx context.Context) error {
+	took := l.Least
+	if l.Most > l.Least {
+		took += rand.N(l.Most - l.Least)
+	}
+	switch dice := rand.IntN(100); {
+	case l.Hangs:
+		return hangsOnce(ctx)
+	case dice < l.Rough:
+		_ = takes(took)(ctx)
+		return errors.New("it failed")
+	case dice < 2*l.Rough:
+		_ = takes(took)(ctx)
+		panic("it panicked")
+	case dice < 3*l.Rough:
+		return ignores(took)(ctx)
+	}
+	return takes(took)(ctx)
+}
+
+// serveNode is the node program.
+func serveNode(open Opener) error {
+	pipe := os.NewFile(3, "events")
+	out := json.NewEncoder(pipe)
+	lock := make(chan struct{}, 1)
+	say := func(m message) {
+		lock <- struct{}{}
+		defer func() { <-lock }()
+		if err := out.Encode(m); err != nil {
+			os.Exit(1) // nobody listens any more
+		}
+	}
+	var n *servedNode
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		var o order
+		if err := json.Unmarshal(in.Bytes(), &o); err != nil {
+			return fmt.Errorf("read an order: %w", err)
+		}
+		if n == nil {
+			n = &servedNode{watch: history.NewNode(o.Node.Name, func(e history.Event) { say(message{Event: &e}) })}
+		}
+		done := message{Done: o.Do}
+		if err := n.obey(open, o); err != nil {
+			done.Error = err.Error()
+		}
+		say(done)
+	}
+	return nil // whoever started it is gone
+}
+
+// servedNode is the manager in a node's process.
+type servedNode struct {
+	watch *history.Node
+	m     core.Manager
+}
+
+func (n *servedNode) obey(open Opener, o order) error {
+	ctx, cancel := context.WithTimeout(context.Background(), max(o.Within, time.Second))
+	defer cancel()
+	switch o.Do {
+	case "open":
+		m, err := open(o.Address, o.Node, core.Options{
+			Instance:  o.Node.Name,
+			Observers: []core.Observer{n.watch.Observe},
+			Logger:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		})
+		if err != nil {
+			return err
+		}
+		n.m = m
+		if err := n.add(ctx, o.Loads); err != nil {
+			return err
+		}
+		if err := m.Start(ctx); err != nil {
+			return err
+		}
+		n.watch.Suffer(history.Started)
+		return nil
+	case "add":
+		return n.add(ctx, o.Loads)
+	case "trigger":
+		return n.m.Trigger(ctx, o.Worker)
+	case "stop":
+		n.watch.Suffer(history.Stopping)
+		return n.m.Stop(ctx)
+	}
+	return fmt.Errorf("unknown order %q", o.Do)
+}
+
+func (n *servedNode) add(ctx context.Context, loads []load) error {
+	for _, l := range loads {
+		if err := n.m.Add(ctx, n.watch.Worker(l.worker())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
