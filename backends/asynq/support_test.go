@@ -47,12 +47,6 @@ func (r *record) count() int {
 	return len(r.runs)
 }
 
-func (r *record) ran(id string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.runs[id]
-}
-
 // once fails the test if a tick was run twice.
 func (r *record) once(t *testing.T) {
 	t.Helper()

@@ -208,7 +208,6 @@ type shared struct {
 	base uint64
 	born time.Time
 	seen map[string]ledger.State
-	all  []*broken
 }
 
 var mutants = slices.Concat(writeMutants, loadMutants, registryMutants, watchMutants, contextMutants)
