@@ -117,7 +117,7 @@ func (h *hold) renewAfter(d time.Duration) {
 func (h *hold) renew() {
 	c := h.c
 	c.mu.Lock()
-	lease, rev, over := h.lease, h.rev, h.over
+	lease, rev, over, watched := h.lease, h.rev, h.over, h.unwatch != nil
 	c.mu.Unlock()
 	if over {
 		return
@@ -125,6 +125,9 @@ func (h *hold) renew() {
 	if h.expired() {
 		h.lose()
 		return
+	}
+	if !watched {
+		h.watch() // this renewal is out of turn, and the first
 	}
 	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
