@@ -129,6 +129,7 @@ func (h *hold) renew() {
 	if !watched {
 		h.watch() // this renewal is out of turn, and the first
 	}
+	lease.Life = c.e.pulse.life()
 	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
 	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})
