@@ -169,6 +169,7 @@ func (c *candidate) release(h *hold) error {
 		c.let(h, true)
 		return nil
 	}
+	lease.Life = c.e.pulse.life()
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})

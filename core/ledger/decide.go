@@ -92,6 +92,8 @@ func (c *candidate) decide() func() error {
 		return c.writeBack
 	case c.local, ended, c.e.isStopping(), !c.e.mayClaim():
 		return nil
+	case lease.Life.After(c.e.pulse.life()) && !c.e.pulse.since(seen): // others have noticed a loss
+		return func() error { return c.e.beat(c.e.life) }
 	case lease.revs[0] == 0:
 		return c.found(lease)
 	case lease.Running:
@@ -279,6 +281,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		not = func() {}
 	}
 	sent := time.Now()
+	lease.Life = c.e.pulse.life()
 	w := Write{Worker: c.name, Value: encode(lease), Rev: revs[0], Control: revs[1], Guarded: guarded}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()

@@ -117,7 +117,7 @@ func (h *hold) renewAfter(d time.Duration) {
 func (h *hold) renew() {
 	c := h.c
 	c.mu.Lock()
-	lease, rev, over := h.lease, h.rev, h.over
+	lease, rev, over, watched := h.lease, h.rev, h.over, h.unwatch != nil
 	c.mu.Unlock()
 	if over {
 		return
@@ -126,6 +126,10 @@ func (h *hold) renew() {
 		h.lose()
 		return
 	}
+	if !watched {
+		h.watch() // this renewal is out of turn, and the first
+	}
+	lease.Life = c.e.pulse.life()
 	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
 	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})

@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,4 +182,53 @@ func TestAResumeAfterALoss(t *testing.T) {
 			}
 		}
 	})
+}
+
+// deaf is a store whose beats may fail.
+type deaf struct {
+	ledger.Store
+	is atomic.Bool
+}
+
+func (d *deaf) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
+	if d.is.Load() {
+		return ledger.Pulse{}, errors.New("no answer")
+	}
+	return d.Store.Beat(ctx, instance, roster)
+}
+
+// An instance that has not noticed a loss does not claim upon what another, which
+// has, wrote back: who knows more, like the one whose run goes on, may come last.
+func TestALossThatOthersHaveNoticed(t *testing.T) {
+	for i := range 25 {
+		var stores []*deaf
+		k := kind{name: "polled", polled: true, post: &post{}, wrap: func(s ledger.Store) ledger.Store {
+			stores = append(stores, &deaf{Store: s})
+			return stores[len(stores)-1]
+		}}
+		inClusterOf(t, k, 0, func(cl *cluster) {
+			for range 3 { // whose beats, and looks, come at different times
+				n := cl.join(core.Options{})
+				cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: lasting(20 * time.Second)}, n)
+				require.NoError(cl.t, n.m.Start(context.Background()))
+				time.Sleep(270 * time.Millisecond)
+			}
+			now := time.Now()
+			time.Sleep(now.Truncate(time.Minute).Add(time.Minute + 20*time.Millisecond + time.Duration(i)*100*time.Millisecond).Sub(now))
+			holder := cl.holder("w")
+			var told *node
+			for j, n := range cl.nodes { // one of the others alone notices
+				if n == holder || told != nil {
+					stores[j].is.Store(true)
+				} else {
+					told = n
+				}
+			}
+			cl.broker.Lose()
+			time.Sleep(3 * time.Second)
+			for _, r := range cl.of("w")[1:] {
+				require.Equal(cl.t, told.name, r.node, "who runs again what nobody has told it of")
+			}
+		})
+	}
 }

@@ -45,6 +45,13 @@ func (p *pulse) isDown() bool {
 	return p.down != nil
 }
 
+// life is when the data began, as far as is known.
+func (p *pulse) life() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.born.UTC()
+}
+
 // mayClaim tells whether the instance may claim: not where its clock is too far
 // from the broker's (CLU-8), also if that is since the last beat, and not while
 // the data are new (CLU-13), or may be, the last beat being long ago.

@@ -38,6 +38,9 @@ type Lease struct {
 	Reason string `json:"reason,omitempty"`
 	// Last is the last run that ended.
 	Last *Run `json:"last,omitempty"`
+	// Life is when the data began that the writer knew: one that knows an older life
+	// has not noticed yet that they were lost.
+	Life time.Time `json:"life,omitzero"`
 }
 
 // isNew tells whether it says nothing: there is no record.

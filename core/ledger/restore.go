@@ -56,6 +56,7 @@ func (c *candidate) writeBack() error {
 		c.mu.Unlock()
 		return nil
 	}
+	lease.Life = c.e.pulse.life()
 	state, err := c.writeBackOne(c.e.store.WriteLease, encode(lease), func(s State) (rev uint64, over bool) {
 		var theirs Lease
 		err := decode("lease", c.name, s.Lease, &theirs)

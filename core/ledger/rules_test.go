@@ -94,6 +94,26 @@ func TestTakeoverNotBeforeAWholeLease(t *testing.T) {
 	})
 }
 
+// So it is where the first renewal was one out of turn, because of a loss.
+func TestALeaseEndsInTimeAfterALoss(t *testing.T) {
+	for i := range 10 {
+		inCluster(t, 3, func(cl *cluster) {
+			cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(time.Minute)})
+			cl.start()
+			cl.align(time.Hour)
+			first := cl.holder("w")
+			cl.broker.Lose()
+			time.Sleep(1100*time.Millisecond + time.Duration(i)*130*time.Millisecond) // it is noticed, and the lease renewed
+			first.store.Cut(true)
+			time.Sleep(2 * lease)
+			runs := cl.of("w")
+			require.Len(cl.t, runs, 2)
+			require.ErrorIs(cl.t, runs[0].cause, core.ErrLeaseLost)
+			require.Less(cl.t, runs[0].ended, runs[1].began, "the end of the first run, and the beginning of the second")
+		})
+	}
+}
+
 func TestARenewedLeaseIsNotTakenOver(t *testing.T) {
 	inCluster(t, 3, func(cl *cluster) {
 		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(10 * time.Minute)})
