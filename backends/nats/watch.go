@@ -57,17 +57,17 @@ func (s *store) watchAnew() {
 }
 
 // lookAfter is how long a watch goes on without a beat that has looked whether the
-// bucket is still the one that it is on.
-const lookAfter = 3 * time.Second
+// bucket is still the one that it is on: two beats.
+func (s *store) lookAfter() time.Duration { return s.cfg.Lease / 5 }
 
 // look looks for those who watch and do not beat.
 func (s *store) look(ctx context.Context) {
 	s.pulses.mu.Lock()
 	defer s.pulses.mu.Unlock()
-	if time.Since(s.pulses.looked) < lookAfter || s.link.check() != nil {
+	if time.Since(s.pulses.looked) < s.lookAfter() || s.link.check() != nil {
 		return
 	}
-	op, cancel := context.WithTimeout(ctx, lookAfter)
+	op, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	_, _ = s.info(op)
 }
@@ -92,7 +92,7 @@ func (s *store) watch(ctx context.Context, changed func(ledger.State), synced fu
 	}
 	defer drain(watcher)
 	defer cancel()
-	look := time.NewTicker(lookAfter)
+	look := time.NewTicker(s.lookAfter())
 	defer look.Stop()
 	for {
 		select {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"hash/fnv"
@@ -37,6 +38,7 @@ type candidate struct {
 	revs    [2]uint64 // of the lease and of the control record
 	seen    time.Time // here, when the lease record was last seen to change
 	doubt   *doubt
+	mine    *writing
 	hold    *hold
 	took    string     // the last trigger that is known to have been taken
 	fails   int        // operations that failed in a row
@@ -133,9 +135,15 @@ func (c *candidate) take(s State) error { return c.takeRead(s, time.Now()) }
 // is passed over. The error is that of a record that cannot be read: the worker
 // stands still here until it can.
 func (c *candidate) takeRead(s State, asOf time.Time) error {
-	var lease Lease
-	var control Control
-	if err := errors.Join(decode("lease", c.name, s.Lease, &lease), decode("control", c.name, s.Control, &control)); err != nil {
+	c.mu.Lock()
+	told := c.known && !c.stale && !c.lost && c.revs == [2]uint64{s.Lease.Rev, s.Control.Rev}
+	mine := c.mine
+	c.mu.Unlock()
+	if told { // a write of this instance's comes back from the watch, or the other way round
+		return nil
+	}
+	lease, control, err := c.decode(s, mine)
+	if err != nil {
 		revs := [2]uint64{s.Lease.Rev, s.Control.Rev}
 		c.mu.Lock()
 		told := c.unread == revs
@@ -223,6 +231,38 @@ func (c *candidate) tellJob() {
 	if _, delay := c.job.Schedule().(core.AfterRun); delay && !held && !c.local && !base.IsZero() {
 		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
+	}
+}
+
+// writing is a lease record that is being written, so that what comes back of it, in
+// the answer and from a watch, need not be decoded.
+type writing struct {
+	value []byte
+	lease Lease
+}
+
+func (c *candidate) decode(s State, mine *writing) (lease Lease, control Control, err error) {
+	err = decode("control", c.name, s.Control, &control)
+	if mine != nil && bytes.Equal(mine.value, s.Lease.Value) {
+		return mine.lease, control, err
+	}
+	err = errors.Join(decode("lease", c.name, s.Lease, &lease), err)
+	return lease, control, err
+}
+
+// encode returns the lease record to be written, and what is to be called when the
+// answer was taken.
+func (c *candidate) encode(lease Lease) (value []byte, done func()) {
+	w := &writing{encode(lease), lease}
+	c.mu.Lock()
+	c.mine = w
+	c.mu.Unlock()
+	return w.value, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.mine == w {
+			c.mine = nil
+		}
 	}
 }
 

@@ -172,7 +172,9 @@ func (c *candidate) release(h *hold) error {
 	lease.Life = c.e.pulse.life()
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
-	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})
+	value, done := c.encode(lease)
+	defer done()
+	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: value, Rev: rev})
 	c.e.contacted(err)
 	switch {
 	case err == nil:

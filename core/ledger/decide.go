@@ -282,7 +282,9 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 	}
 	sent := time.Now()
 	lease.Life = c.e.pulse.life()
-	w := Write{Worker: c.name, Value: encode(lease), Rev: revs[0], Control: revs[1], Guarded: guarded}
+	value, done := c.encode(lease)
+	defer done()
+	w := Write{Worker: c.name, Value: value, Rev: revs[0], Control: revs[1], Guarded: guarded}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	state, err := c.e.store.WriteLease(ctx, w)

@@ -132,7 +132,9 @@ func (h *hold) renew() {
 	lease.Life = c.e.pulse.life()
 	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
-	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: encode(lease), Rev: rev})
+	value, done := c.encode(lease)
+	defer done()
+	state, err := c.e.store.WriteLease(ctx, Write{Worker: c.name, Value: value, Rev: rev})
 	cancel()
 	c.e.contacted(err)
 	next := c.e.cfg.Lease / 3
