@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -153,12 +154,16 @@ func (c *candidate) judge(tick core.Tick) (Delivery, bool) {
 // is due then.
 func (c *candidate) dispatch(slot time.Time) {
 	c.mu.Lock()
+	if c.hold == nil && slices.ContainsFunc(c.waiters, func(w *waiter) bool { return w.tick.Manual == "" }) {
+		c.mu.Unlock() // an earlier one has come here, and will be run as the latest slot that is due
+		return
+	}
 	c.toDispatch = slot
 	busy := c.dispatching
 	c.dispatching = true
 	c.mu.Unlock()
 	if !busy {
-		c.e.queue.add(c.dispatchNow)
+		c.e.sender.add(c.dispatchNow)
 	}
 }
 
@@ -178,7 +183,7 @@ func (c *candidate) dispatchNow() {
 		c.e.contacted(err)
 		if err != nil {
 			if c.e.life.Err() == nil {
-				c.e.timers.after(c.e.cfg.Lease/20, func() { c.e.queue.add(c.dispatchNow) })
+				c.e.timers.after(c.e.cfg.Lease/20, func() { c.e.sender.add(c.dispatchNow) })
 			}
 			return
 		}

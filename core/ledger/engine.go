@@ -72,6 +72,7 @@ func NewEngine(cfg Config) core.ClusterEngine {
 		quit:       make(chan struct{}),
 		queue:      queue{limit: atOnce},
 		renewer:    queue{limit: atOnce},
+		sender:     queue{limit: atOnce},
 	}
 }
 
@@ -84,6 +85,7 @@ type engine struct {
 	clock   *core.Clock
 	queue   queue
 	renewer queue // apart from the other operations, which may be many
+	sender  queue // dispatches: a thousand that are due at once do not hold up the claims of the first
 	timers  timers
 	pulse   pulse
 	life    context.Context // ends when nothing may go on
@@ -102,7 +104,7 @@ type engine struct {
 }
 
 // atOnce bounds the operations on the broker at a time.
-const atOnce = 64
+const atOnce = 256
 
 // The figures that follow from the lease.
 func (e *engine) beatEvery() time.Duration { return max(e.cfg.Lease/10, time.Millisecond) }
@@ -396,6 +398,7 @@ func (e *engine) shut() {
 	e.timers.close()
 	e.loops.Wait()
 	e.queue.close()
+	e.sender.close()
 	e.renewer.close()
 }
 
