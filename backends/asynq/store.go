@@ -119,7 +119,11 @@ func (s *store) WriteControl(ctx context.Context, w ledger.Write) (ledger.State,
 
 func (s *store) write(ctx context.Context, field string, w ledger.Write, guard string) (ledger.State, error) {
 	keys := []string{s.workerKey(w.Worker)}
-	answer, err := writeScript.Run(ctx, s.client, keys, field, strconv.FormatUint(w.Rev, 10), w.Value, guard, s.writes.next()).Slice()
+	id := ""
+	if s.target.lent != nil { // it may send a write again
+		id = s.writes.next()
+	}
+	answer, err := writeScript.Run(ctx, s.client, keys, field, strconv.FormatUint(w.Rev, 10), w.Value, guard, id).Slice()
 	if err != nil {
 		return ledger.State{}, fmt.Errorf("write the %s record of %s: %w", field, w.Worker, err)
 	}
