@@ -90,34 +90,45 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 // take takes a task out of the queue, and some more where the last ones were all
 // to be had.
 func (s *source) take(ctx context.Context, sha string, keys []string, args []any) *redis.Cmd {
-	if len(s.taken) == 0 && !s.stopped() {
-		if s.next == 1 {
-			s.taken = append(s.taken, s.UniversalClient.EvalSha(ctx, sha, keys, args...))
-		} else {
-			pipe := s.Pipeline()
-			for range s.next {
-				s.taken = append(s.taken, pipe.EvalSha(ctx, sha, keys, args...))
-			}
-			_, _ = pipe.Exec(ctx) // each command has its own error
-		}
-		if last := s.taken[len(s.taken)-1]; last.Err() == nil {
-			s.next = min(2*s.next, atOnce)
-		} else {
-			s.next = 1
-		}
+	if len(s.taken) > 0 {
+		first := s.taken[0]
+		s.taken = s.taken[1:]
+		return first
 	}
-	if len(s.taken) == 0 {
+	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
 		nothing := redis.NewCmd(ctx)
 		nothing.SetErr(redis.Nil)
 		return nothing
 	}
-	first := s.taken[0]
-	s.taken = s.taken[1:]
-	if first.Err() != nil { // so are those after it
-		s.taken = nil
+	if s.next == 1 {
+		answer := s.UniversalClient.EvalSha(ctx, sha, keys, args...)
+		if answer.Err() == nil {
+			s.next = 2
+		}
+		return answer
 	}
-	return first
+	pipe := s.Pipeline()
+	answers := make([]*redis.Cmd, s.next)
+	for i := range answers {
+		answers[i] = pipe.EvalSha(ctx, sha, keys, args...)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	for _, answer := range answers {
+		if answer.Err() == nil { // also after one that got nothing: others put in meanwhile
+			s.taken = append(s.taken, answer)
+		}
+	}
+	if len(s.taken) == 0 {
+		s.next = 1
+		return answers[0]
+	}
+	if len(s.taken) == s.next {
+		s.next = min(2*s.next, atOnce)
+	} else {
+		s.next = 1
+	}
+	return s.take(ctx, sha, keys, args)
 }
 
 func (s *source) stopped() bool {

@@ -101,6 +101,73 @@ func TestSourcePassesOnTheRest(t *testing.T) {
 	})
 }
 
+// canned answers scripts with what it was given, in order; empty is nothing.
+type canned struct{ answers []string }
+
+func (c *canned) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *canned) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error { return c.answer(cmd.(*redis.Cmd)) }
+}
+
+func (c *canned) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			_ = c.answer(cmd.(*redis.Cmd))
+		}
+		return nil
+	}
+}
+
+func (c *canned) answer(cmd *redis.Cmd) error {
+	answer := ""
+	if len(c.answers) > 0 {
+		answer, c.answers = c.answers[0], c.answers[1:]
+	}
+	if answer == "" {
+		cmd.SetErr(redis.Nil)
+	} else {
+		cmd.SetVal(answer)
+	}
+	return cmd.Err()
+}
+
+// Of several tasks that are taken at a time none is lost, also where another
+// instance puts one in after this one was told that there is nothing.
+func TestSourceLosesNoTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+		defer client.Close()
+		c := &canned{answers: []string{"1", "2", "3", "4", "", "5", "6", "", "", "7"}}
+		client.AddHook(c)
+		s := newSource(&batcher{UniversalClient: client}, "tickwork", time.Second)
+		var got []string
+		for len(got) < 7 {
+			text, err := s.EvalSha(t.Context(), "", question).Text()
+			require.NoError(t, err)
+			got = append(got, text)
+		}
+		assert.Equal(t, []string{"1", "2", "3", "4", "5", "6", "7"}, got)
+
+		c.answers = []string{"8", "9", "10", "11", "12"} // and none that was taken when it stops
+		s.next = 4
+		first, err := s.EvalSha(t.Context(), "", question).Text()
+		require.NoError(t, err)
+		assert.Equal(t, "8", first)
+		stopped := make(chan struct{})
+		go func() { s.stop(t.Context()); close(stopped) }()
+		synctest.Wait()
+		for _, want := range []string{"9", "10", "11"} {
+			text, err := s.EvalSha(t.Context(), "", question).Text()
+			require.NoError(t, err)
+			assert.Equal(t, want, text)
+		}
+		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
+		<-stopped
+		assert.Equal(t, []string{"12"}, c.answers, "what was left in the queue")
+	})
+}
+
 func TestServerLogRepeatsNothing(t *testing.T) {
 	var b bytes.Buffer
 	l := newServerLog(slog.New(slog.NewTextHandler(&b, nil)))
