@@ -96,7 +96,7 @@ var deployCases = []kase{
 		b.add(w)
 		a.kill()
 		c.sleep(3 * p)
-		c.punctual(c.runs("w"), series(slot, p, 5), "the node that had it first is dead")
+		c.rerouted(c.runs("w"), series(slot, p, 5), "the node that had it first is dead")
 	}),
 
 	clustered("CLU-5", "a-worker-removed-on-one-node-runs-on-the-others", []core.Feature{core.FeatureRemove}, func(c *cluster) {
