@@ -217,7 +217,10 @@ func (t *trial) tell(e history.Event) {
 // period is the base of the case's schedules: long beside the failover time.
 func (c *cluster) period() time.Duration {
 	p := c.trial.period()
-	return max(p, (4 * c.failover()).Truncate(p))
+	for p < 4*c.failover() {
+		p += c.trial.period()
+	}
+	return p
 }
 
 // shortly returns an interval with a slot half a period from now, and none after

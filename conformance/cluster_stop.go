@@ -165,7 +165,7 @@ var handBackCases = []kase{
 		until(c.trial, slot.Add(p/8))
 		_ = a.stop(0)
 		until(c.trial, slot.Add(5*p+p*3/4))
-		c.punctual(c.runs("other"), series(slot, p, 6), "another node's stop was cut short")
+		c.rerouted(c.runs("other"), series(slot, p, 6), "another node's stop was cut short")
 		assert.Equal(c, uint64(6), c.status(b.m, "other").Runs, "runs")
 	}),
 

@@ -62,8 +62,10 @@ const lookAfter = 3 * time.Second
 
 // look looks for those who watch and do not beat.
 func (s *store) look(ctx context.Context) {
-	s.pulses.mu.Lock()
-	defer s.pulses.mu.Unlock()
+	if s.pulses.take(ctx) != nil {
+		return
+	}
+	defer s.pulses.give()
 	if time.Since(s.pulses.looked) < lookAfter || s.link.check() != nil {
 		return
 	}
