@@ -19,6 +19,7 @@ import (
 type world struct {
 	dir    string
 	server *natstest.Server
+	down   bool
 
 	mu    sync.Mutex
 	links map[string]*natstest.Link
@@ -59,6 +60,7 @@ func (w *world) Cut(node string, cut bool) {
 }
 
 func (w *world) Down(down bool) {
+	w.down = down
 	if down {
 		w.server.Shutdown()
 		return
@@ -71,7 +73,9 @@ func (w *world) Lose() {
 	if err := os.RemoveAll(filepath.Join(w.dir, "jetstream")); err != nil {
 		panic(err)
 	}
-	w.start()
+	if !w.down {
+		w.start()
+	}
 }
 
 func (w *world) start() {
