@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
@@ -202,12 +201,12 @@ func (p *process) stop(within time.Duration) error {
 
 func (p *process) freeze() {
 	p.suffer(history.Frozen)
-	p.f.must(p.cmd.Process.Signal(syscall.SIGSTOP), "SIGSTOP")
+	p.f.must(p.cmd.Process.Signal(freezing), "SIGSTOP")
 	p.frozen = true
 }
 
 func (p *process) thaw() {
-	p.f.must(p.cmd.Process.Signal(syscall.SIGCONT), "SIGCONT")
+	p.f.must(p.cmd.Process.Signal(thawing), "SIGCONT")
 	p.suffer(history.Thawed)
 	p.frozen = false
 }

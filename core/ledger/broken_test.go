@@ -117,8 +117,9 @@ func TestAStoreThatAlwaysFails(t *testing.T) {
 				cl.start()
 				cl.align(time.Minute)
 				f.set(fault) // while all are running
+				cl.broker.Lose()
 				time.Sleep(10 * time.Minute)
-				require.Less(cl.t, f.set(nil), 20*10*60*3/2, "the operations of twenty workers in ten minutes")
+				require.Less(cl.t, f.set(nil), 20*10*60*3, "the operations of twenty workers in ten minutes: three a second")
 				time.Sleep(3 * time.Minute)
 				for _, name := range strings.Fields("a b c d e f g h i j") {
 					runs := cl.of(name)
@@ -175,5 +176,31 @@ func TestAWatchThatReturns(t *testing.T) {
 			require.Equal(cl.t, core.StatePaused, cl.nodes[1-i%2].status("w").State, "on the other node, round %d", i)
 			require.NoError(cl.t, cl.nodes[i%2].m.Resume(context.Background(), "w"))
 		}
+	})
+}
+
+// A loss that is noticed during a run has the lease renewed out of turn, and not
+// twice as often from then on.
+func TestRenewalsAfterALoss(t *testing.T) {
+	var f *faulty
+	k := kind{name: "counted", polled: true, wrap: func(s ledger.Store) ledger.Store {
+		f = &faulty{Store: s}
+		return f
+	}}
+	inClusterOf(t, k, 1, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Run: lasting(time.Hour)})
+		cl.start()
+		time.Sleep(time.Minute)
+		f.set(nil)
+		time.Sleep(time.Minute)
+		before := f.set(nil)
+		for range 10 {
+			cl.broker.Lose()
+			time.Sleep(lease)
+		}
+		f.set(nil)
+		time.Sleep(time.Minute)
+		require.InDelta(cl.t, before, f.set(nil), 5, "the operations of a minute, before and after ten losses")
+		require.Len(cl.t, cl.of("w"), 1)
 	})
 }

@@ -269,7 +269,7 @@ func (c *candidate) passes(slot time.Time) bool {
 		return true
 	}
 	from := c.since
-	for _, t := range []time.Time{h.lease.Slot, h.passed} {
+	for _, t := range []time.Time{c.from, h.lease.Slot, h.passed} {
 		if t.After(from) {
 			from = t
 		}

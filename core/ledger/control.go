@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
 )
@@ -105,6 +107,12 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		}
 		if !errors.Is(err, ErrConflict) {
 			return false, err
+		}
+		select { // others ask for something, too
+		case <-time.After(rand.N(e.cfg.Lease/200 + 1)):
+		case <-ctx.Done():
+		case <-e.life.Done():
+			return false, core.ErrStopped
 		}
 	}
 	return false, context.Cause(ctx)

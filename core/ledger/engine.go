@@ -170,7 +170,9 @@ func (e *engine) join(ctx context.Context) error {
 					return
 				}
 				e.loadAll(e.life)
-				e.contacted(w.Watch(e.life, e.learn, isReady))
+				if err := w.Watch(e.life, e.learn, isReady); err != nil {
+					e.contacted(err)
+				}
 			}
 		})
 		select {

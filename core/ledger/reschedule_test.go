@@ -51,3 +51,18 @@ func TestRescheduleOfADelay(t *testing.T) {
 		require.Len(cl.t, runs, 3)
 	})
 }
+
+// The slots of the new schedule that fall due during a run count from the
+// Reschedule, too.
+func TestRescheduleDuringARun(t *testing.T) {
+	inCluster(t, 1, func(cl *cluster) {
+		n := cl.nodes[0]
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(50 * time.Minute)})
+		cl.start()
+		cl.align(time.Hour)
+		time.Sleep(40*time.Minute + 20*time.Second)
+		require.NoError(cl.t, n.m.Reschedule(context.Background(), "w", core.Every(time.Minute)))
+		time.Sleep(5 * time.Minute)
+		require.EqualValues(cl.t, 5, n.status("w").Skips.Overlap, "the slots that fell due since")
+	})
+}

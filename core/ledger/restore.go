@@ -74,7 +74,8 @@ func (c *candidate) writeBack() error {
 // writeBackOne writes a record that is not there, or over one that knows less. It
 // returns what is there then.
 func (c *candidate) writeBackOne(write writeFunc, value []byte, less func(State) (rev uint64, over bool)) (State, error) {
-	for rev := uint64(0); ; {
+	rev := uint64(0)
+	for range 3 { // else later: others write too
 		ctx, cancel := c.e.op(c.e.life)
 		state, err := write(ctx, Write{Worker: c.name, Value: value, Rev: rev})
 		cancel()
@@ -90,4 +91,5 @@ func (c *candidate) writeBackOne(write writeFunc, value []byte, less func(State)
 			return state, nil
 		}
 	}
+	return State{}, ErrConflict
 }
