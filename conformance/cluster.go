@@ -23,6 +23,7 @@ type cluster struct {
 
 	mu    sync.Mutex
 	nodes []*node
+	rough bool          // a node was cut off
 	specs []core.Worker // of each worker, as it was first added
 }
 
@@ -45,7 +46,12 @@ func clustered(rule, name string, needs []core.Feature, run func(*cluster)) kase
 		world, err := t.backend.Cluster()
 		t.must(err, "make a world")
 		c.world = world
-		t.cleanup(world.Close)
+		t.cleanup(func() {
+			world.Close()
+			if c.rough { // what a dead process leaves behind may take its time to find out
+				time.Sleep(10 * c.failover())
+			}
+		})
 		probe, err := world.Open(Node{Name: "probe"}, quiet(core.Options{}))
 		t.must(err, "open a manager")
 		t.features = probe.Features() // the world's, which may differ from the backend's
@@ -132,12 +138,14 @@ func (n *node) add(w core.Worker) {
 // kill ends a node without a word: it is cut off for ever, and what its
 // functions do from now on is not seen.
 func (n *node) kill() {
+	n.c.rough = true
 	n.c.world.Cut(n.name, true)
 	n.watch.Suffer(history.Killed)
 }
 
 // cut cuts the node off from the broker.
 func (n *node) cut() {
+	n.c.rough = true
 	n.c.world.Cut(n.name, true)
 	n.watch.Suffer(history.Cut)
 }
@@ -159,6 +167,7 @@ func (n *node) stop(within time.Duration) error {
 func (n *node) mustStop() { n.c.must(n.stop(n.c.failover()), "Stop "+n.name) }
 
 func (c *cluster) down() {
+	c.rough = true
 	c.world.Down(true)
 	c.rec.Happened(history.BrokerDown)
 	c.note("the broker is down")
@@ -208,8 +217,15 @@ func (t *trial) tell(e history.Event) {
 // period is the base of the case's schedules: long beside the failover time.
 func (c *cluster) period() time.Duration {
 	p := c.trial.period()
-	return max(p, (4 * c.failover()).Truncate(p))
+	for p < 4*c.failover() {
+		p += c.trial.period()
+	}
+	return p
 }
+
+// shortly returns an interval with a slot half a period from now, and none after
+// that in the case's time.
+func (c *cluster) shortly() core.Interval { return c.nextIn(c.period()/2, 1000*c.period()) }
 
 // failover is the engine's declared figure.
 func (c *cluster) failover() time.Duration { return c.features.Failover }
@@ -266,10 +282,19 @@ func (c *cluster) slots(worker string) []time.Time {
 // punctual fails the case unless the runs from some number on are of these slots,
 // each begun in time.
 func (c *cluster) punctual(runs []history.Run, slots []time.Time, promise string) {
+	c.begun(c.features.Lateness, runs, slots, promise)
+}
+
+// rerouted is punctual for a worker that some nodes do not have.
+func (c *cluster) rerouted(runs []history.Run, slots []time.Time, promise string) {
+	c.begun(c.features.Lateness+c.features.Reroute, runs, slots, promise)
+}
+
+func (c *cluster) begun(within time.Duration, runs []history.Run, slots []time.Time, promise string) {
 	var got []time.Time
 	for _, r := range runs {
 		got = append(got, r.Tick.Slot)
-		if late := r.Begin.Sub(r.Tick.Slot); late > c.features.Lateness {
+		if late := r.Begin.Sub(r.Tick.Slot); late > within {
 			c.Errorf("%s began %s after its slot, on %s: %s", r.Tick.ID(), late, r.Node, promise)
 		}
 	}

@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -18,13 +17,10 @@ func init() { groups = append(groups, chaosCases) }
 // The rules that a whole history can be judged by, in histories that nobody has
 // thought of. The same seed makes the same faults.
 var chaosCases = func() (cases []kase) {
-	for i, rule := range []string{"CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2"} {
-		for n := range 3 {
-			seed := uint64(100*i + n)
-			c := clustered(rule, fmt.Sprintf("through-chaos-%d", seed), nil, func(c *cluster) { c.chaos(seed, 20*time.Minute, chaosLoses() && rule != "OBS-2") })
-			c.slow = true
-			cases = append(cases, c)
-		}
+	for seed, rule := range []string{"CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2"} {
+		c := clustered(rule, "through-chaos", nil, func(c *cluster) { c.chaos(uint64(seed), 20*c.failover(), chaosLoses() && rule != "OBS-2") })
+		c.slow = true
+		cases = append(cases, c)
 	}
 	return cases
 }()

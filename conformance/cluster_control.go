@@ -29,8 +29,8 @@ var clusterControlCases = []kase{
 	clustered("CTL-3", "in-a-cluster-while-one-waits-several-are-one", triggers, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		nodes := c.three(work("w", core.Every(100*p), takes(2*p)))
-		c.await(100*p, "w", 1)
+		nodes := c.three(work("w", c.shortly(), takes(2*p)))
+		c.await(p, "w", 1)
 		for range 3 {
 			for _, n := range nodes {
 				c.trigger(n.m, "w")
@@ -206,7 +206,7 @@ var clusterControlCases = []kase{
 
 	clustered("PER-6", "in-a-cluster-each-start-is-a-trigger", []core.Feature{core.FeatureRunOnStart}, func(c *cluster) {
 		p := c.period()
-		midway(c.trial, 10*p)
+		midway(c.trial, p)
 		w := work("w", c.rarely(), takes(time.Second))
 		w.RunOnStart = true
 		for i, name := range []string{"a", "b", "c"} {

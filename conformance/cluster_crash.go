@@ -102,9 +102,9 @@ var crashCases = []kase{
 	clustered("CLU-4", "so-is-one-whose-nodes-all-died", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(100*p), firstly(1, hangs, nothing))
+		w := work("w", c.shortly(), firstly(1, hangs, nothing))
 		c.start("a", w)
-		first := c.await(100*p+c.slack(), "w", 1)[0]
+		first := c.await(p, "w", 1)[0]
 		c.on(first).kill()
 		c.sleep(5 * p)
 		c.start("b", w)
@@ -115,9 +115,9 @@ var crashCases = []kase{
 	clustered("CLU-4", "a-node-that-comes-back-under-its-name-runs-its-own-run-again", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(100*p), firstly(1, hangs, nothing))
+		w := work("w", c.shortly(), firstly(1, hangs, nothing))
 		c.startAt("a", site{options: core.Options{Instance: "the-host"}}, w)
-		first := c.await(100*p+c.slack(), "w", 1)[0]
+		first := c.await(p, "w", 1)[0]
 		c.on(first).kill()
 		c.startAt("a-restarted", site{options: core.Options{Instance: "the-host"}}, w)
 		again := c.await(c.failover()+c.slack(), "w", 2)[1]

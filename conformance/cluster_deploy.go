@@ -25,7 +25,7 @@ var deployCases = []kase{
 		for _, r := range c.runs("only") {
 			require.Equal(c, "b", r.Node, "the node that runs the worker which b alone has")
 		}
-		c.punctual(c.runs("only"), series(slot, p, 20), "the worker that one node has")
+		c.rerouted(c.runs("only"), series(slot, p, 20), "the worker that one node has")
 		c.punctual(c.runs("both"), series(slot, p, 20), "the worker that all have")
 	}),
 
@@ -43,9 +43,9 @@ var deployCases = []kase{
 		}
 		until(c.trial, slot.Add(12*p+p/2))
 		c.punctual(c.runs("stays"), series(slot, p, 13), "the worker that stays")
-		c.punctual(c.runs("new"), series(slot.Add(3*p), p, 10), "the worker that is new")
+		c.rerouted(c.runs("new"), series(slot.Add(3*p), p, 10), "the worker that is new")
 		last := c.runs("gone")
-		c.punctual(last, series(slot, p, len(last)), "the worker that goes")
+		c.rerouted(last, series(slot, p, len(last)), "the worker that goes")
 		assert.GreaterOrEqual(c, len(last), 7, "runs of the worker that goes, while a node has it")
 		for _, w := range []string{"gone", "stays", "new"} {
 			assert.Zero(c, c.seen().Skipped(w), "slots of %s that were skipped", w)
@@ -71,11 +71,11 @@ var deployCases = []kase{
 	clustered("CLU-5", "a-run-of-a-dead-node-waits-for-one-that-has-the-worker", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(1000*p), firstly(1, hangs, nothing))
+		w := work("w", c.shortly(), firstly(1, hangs, nothing))
 		a := c.start("a", w)
 		c.start("b")
 		c.start("c")
-		c.await(1000*p+c.slack(), "w", 1)
+		c.await(p, "w", 1)
 		a.kill()
 		c.sleep(10 * p)
 		require.Len(c, c.runs("w"), 1, "runs while nobody has the worker")
@@ -96,7 +96,7 @@ var deployCases = []kase{
 		b.add(w)
 		a.kill()
 		c.sleep(3 * p)
-		c.punctual(c.runs("w"), series(slot, p, 5), "the node that had it first is dead")
+		c.rerouted(c.runs("w"), series(slot, p, 5), "the node that had it first is dead")
 	}),
 
 	clustered("CLU-5", "a-worker-removed-on-one-node-runs-on-the-others", []core.Feature{core.FeatureRemove}, func(c *cluster) {
@@ -109,7 +109,7 @@ var deployCases = []kase{
 		}
 		c.sleep(2 * p)
 		runs := c.runs("w")
-		c.punctual(runs, series(slot, p, 6), "it was removed on all nodes but c")
+		c.rerouted(runs, series(slot, p, 6), "it was removed on all nodes but c")
 		assert.Equal(c, "c", runs[4].Node, "the node")
 		assert.Equal(c, "c", runs[5].Node, "the node")
 	}),

@@ -113,8 +113,8 @@ var leaseCases = []kase{
 	clustered("CLU-10", "an-outage-longer-than-the-lease-cancels-a-run", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		c.three(work("w", core.Every(10*p), firstly(1, hangs, nothing)))
-		c.await(10*p, "w", 1)
+		c.three(work("w", c.shortly(), firstly(1, hangs, nothing)))
+		c.await(p, "w", 1)
 		c.down()
 		c.sleep(2 * c.failover())
 		first := c.runs("w")[0]

@@ -108,8 +108,8 @@ var lostCases = []kase{
 	clustered("CLU-13", "a-run-whose-node-died-is-still-run-again", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		c.three(work("w", core.Every(10*p), firstly(1, hangs, nothing)))
-		first := c.await(10*p, "w", 1)[0]
+		c.three(work("w", c.shortly(), firstly(1, hangs, nothing)))
+		first := c.await(p, "w", 1)[0]
 		c.sleep(c.failover() / 2)
 		c.on(first).kill()
 		c.lose()
@@ -170,11 +170,11 @@ var lostCases = []kase{
 	clustered("CLU-13", "a-crash-is-remembered", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(100*p), hangs)
+		w := work("w", c.shortly(), hangs)
 		c.three(w)
 		c.start("d", w)
 		for crash := range 3 {
-			r := c.await(100*p, "w", crash+1)[crash]
+			r := c.await(p, "w", crash+1)[crash]
 			c.sleep(c.failover() / 2)
 			c.on(r).kill()
 			c.lose()

@@ -32,11 +32,11 @@ var handBackCases = []kase{
 	clustered("CLU-11", "it-does-not-count-as-a-crash", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(100*p), firstly(8, hangs, nothing))
+		w := work("w", c.shortly(), firstly(8, hangs, nothing))
 		for i := range 10 {
 			c.start(numbered("n", i), w)
 		}
-		c.await(100*p, "w", 1)
+		c.await(p, "w", 1)
 		for n := range 8 {
 			runs := c.await(c.promptly(), "w", n+1)
 			_ = c.on(runs[n]).stop(0)
@@ -48,11 +48,11 @@ var handBackCases = []kase{
 	clustered("CLU-11", "nor-does-it-undo-the-crashes-before", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(100*p), hangs)
+		w := work("w", c.shortly(), hangs)
 		for i := range 6 {
 			c.start(numbered("n", i), w)
 		}
-		c.on(c.await(100*p, "w", 1)[0]).kill()
+		c.on(c.await(p, "w", 1)[0]).kill()
 		_ = c.on(c.await(c.failover()+c.slack(), "w", 2)[1]).stop(0)
 		c.on(c.await(c.promptly(), "w", 3)[2]).kill()
 		c.on(c.await(c.failover()+c.slack(), "w", 4)[3]).kill()
@@ -62,10 +62,10 @@ var handBackCases = []kase{
 	clustered("CLU-11", "one-that-waits-for-another-attempt-is-handed-back", []core.Feature{core.FeatureRetry}, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		w := work("w", core.Every(10*p), firstly(1, func(context.Context) error { return errors.New("not yet") }, nothing))
+		w := work("w", c.shortly(), firstly(1, func(context.Context) error { return errors.New("not yet") }, nothing))
 		w.Retry = core.Retry{MaxAttempts: 3, Backoff: core.Constant(p)}
 		c.three(w)
-		first := c.await(10*p, "w", 1)[0]
+		first := c.await(p, "w", 1)[0]
 		c.sleep(p / 2)
 		_ = c.on(first).stop(c.failover())
 		again := c.await(c.promptly(), "w", 2)[1]
@@ -76,9 +76,10 @@ var handBackCases = []kase{
 		p := c.period()
 		midway(c.trial, p)
 		full := site{options: core.Options{MaxConcurrent: 1}}
-		a := c.startAt("a", full, work("busy", core.Every(10*p), hangs), work("w", core.Every(10*p), nothing))
-		c.await(10*p, "busy", 1) // w waits for its turn, or is about to
-		c.start("b", work("w", core.Every(10*p), nothing))
+		s := c.shortly()
+		a := c.startAt("a", full, work("busy", s, hangs), work("w", s, nothing))
+		c.await(p, "busy", 1) // w waits for its turn, or is about to
+		c.start("b", work("w", s, nothing))
 		c.sleep(c.slack())
 		waiting := len(c.runs("w")) == 0
 		_ = a.stop(0)
@@ -102,8 +103,8 @@ var handBackCases = []kase{
 	clustered("CLU-11", "so-is-one-that-remove-cut-off", []core.Feature{core.FeatureRemove}, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		c.three(work("w", core.Every(10*p), firstly(1, hangs, nothing)))
-		first := c.await(10*p, "w", 1)[0]
+		c.three(work("w", c.shortly(), firstly(1, hangs, nothing)))
+		first := c.await(p, "w", 1)[0]
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel2 := time.AfterFunc(time.Second, cancel)
 		defer cancel2.Stop()
@@ -125,8 +126,8 @@ var handBackCases = []kase{
 	clustered("CLU-11", "the-lease-of-one-that-never-returned-lapses", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
-		c.three(work("w", core.Every(10*p), firstly(1, ignores(5*c.failover()), nothing)))
-		first := c.await(10*p, "w", 1)[0]
+		c.three(work("w", c.shortly(), firstly(1, ignores(5*c.failover()), nothing)))
+		first := c.await(p, "w", 1)[0]
 		_ = c.on(first).stop(0)
 		stopped := time.Now()
 		again := c.await(c.failover()+c.slack(), "w", 2)[1]
@@ -164,7 +165,7 @@ var handBackCases = []kase{
 		until(c.trial, slot.Add(p/8))
 		_ = a.stop(0)
 		until(c.trial, slot.Add(5*p+p*3/4))
-		c.punctual(c.runs("other"), series(slot, p, 6), "another node's stop was cut short")
+		c.rerouted(c.runs("other"), series(slot, p, 6), "another node's stop was cut short")
 		assert.Equal(c, uint64(6), c.status(b.m, "other").Runs, "runs")
 	}),
 

@@ -23,8 +23,8 @@ type World interface {
 	// Whether connections are refused or just not answered is the world's choice.
 	Down(down bool)
 
-	// Lose has the broker lose all its data, as one that was restarted empty. It
-	// is reachable when Lose returns.
+	// Lose has the broker lose all its data, as one that was restarted empty. One
+	// that is down stays so until Down says otherwise.
 	Lose()
 
 	// Close lets go of everything. The managers were stopped before.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,8 +29,40 @@ func TestConformance(t *testing.T) {
 			mini.Age("tickwork")
 			return asynq.NewOver(virtual(), func() redis.UniversalClient { return mini.Client("") }, opts)
 		},
+		Cluster: newWorld,
 	})
 }
+
+// world is several nodes on one Redis in memory, whose ledgers are old.
+type world struct {
+	mini *redistest.Mini
+	mu   sync.Mutex
+	aged map[string]bool // by queue
+}
+
+func newWorld() (conformance.World, error) {
+	return &world{mini: redistest.NewMini(), aged: map[string]bool{}}, nil
+}
+
+func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, error) {
+	cfg := asynq.Config{Namespace: node.Namespace}
+	queue := "tickwork"
+	if node.Namespace != "" {
+		queue += "-" + node.Namespace
+	}
+	w.mu.Lock()
+	if !w.aged[queue] {
+		w.mini.Age(queue)
+		w.aged[queue] = true
+	}
+	w.mu.Unlock()
+	return asynq.NewOver(cfg, func() redis.UniversalClient { return w.mini.Client(node.Name) }, opts)
+}
+
+func (w *world) Cut(node string, cut bool) { w.mini.Cut(node, cut) }
+func (w *world) Down(down bool)            { w.mini.Down(down) }
+func (w *world) Lose()                     { w.mini.FlushAll() }
+func (w *world) Close()                    { w.mini.Close() }
 
 // virtual is a configuration for virtual time. A heartbeat costs miniredis half
 // a millisecond, so that they should be rare; above all in the cases that wait

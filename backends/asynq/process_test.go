@@ -38,7 +38,7 @@ func (s ownServer) Address() string { return s.URL }
 
 func (s ownServer) Start(lose bool) error {
 	if lose {
-		if err := s.Wipe(); err != nil {
+		if err := s.Lose(); err != nil {
 			return err
 		}
 	}

@@ -28,9 +28,13 @@ const virtualLease = 10 * time.Minute
 func TestConformance(t *testing.T) {
 	data := t.TempDir()
 	makeLedger(t, data)
-	conformance.Run(t, conformance.Backend{Name: "nats", Open: func(opts core.Options) (core.Manager, error) {
-		return core.NewManager(&served{data: data}, opts), nil
-	}})
+	conformance.Run(t, conformance.Backend{
+		Name: "nats",
+		Open: func(opts core.Options) (core.Manager, error) {
+			return core.NewManager(&served{data: data}, opts), nil
+		},
+		Cluster: func() (conformance.World, error) { return newWorld(data) },
+	})
 }
 
 // makeLedger makes the data of a server that has a ledger which is a day old when
@@ -41,12 +45,19 @@ func makeLedger(t *testing.T, dir string) {
 		natstest.Forget()
 		server, err := natstest.New(natstest.InProcess, natstest.Dir(dir))
 		require.NoError(t, err)
-		m, err := nats.New(virtual(server), core.Options{ConnectTimeout: virtualLease})
-		require.NoError(t, err)
-		require.NoError(t, m.Start(t.Context()))
-		require.NoError(t, m.Stop(t.Context()))
+		namespaces := []string{"default", "red", "blue"}
+		for _, namespace := range namespaces {
+			cfg := virtual(server)
+			cfg.Namespace = namespace
+			m, err := nats.New(cfg, core.Options{ConnectTimeout: virtualLease})
+			require.NoError(t, err)
+			require.NoError(t, m.Start(t.Context()))
+			require.NoError(t, m.Stop(t.Context()))
+		}
 		require.NoError(t, server.Stop())
-		require.NoError(t, natstest.Age(dir, "KV_tickwork_default", begin.Add(-24*time.Hour)))
+		for _, namespace := range namespaces {
+			require.NoError(t, natstest.Age(dir, "KV_tickwork_"+namespace, begin.Add(-24*time.Hour)))
+		}
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,9 +27,9 @@ func (s *store) silence() time.Duration { return max(2*s.cfg.Lease, time.Minute)
 
 // pulses is what the beats of this instance have found out.
 type pulses struct {
-	mu      sync.Mutex // beats are one at a time
-	looked  time.Time  // here, when the stream was last asked for
-	created time.Time  // the stream was
+	turn    chan struct{} // of capacity one: beats are one at a time
+	looked  time.Time     // here, when the stream was last asked for
+	created time.Time     // the stream was
 	born    time.Time
 	behind  int    // beats in a row that found the stream behind what was acknowledged
 	mine    uint64 // the revision of the last beat
@@ -39,15 +38,30 @@ type pulses struct {
 	roster  []byte
 }
 
+// take waits for the turn, and not longer than the context: who has it waits for
+// the server. Give ends it.
+func (p *pulses) take(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *pulses) give() { <-p.turn }
+
 // Beat implements ledger.Store. The broker's time is that of the server which
 // leads the stream: the messages in it have their times from there.
 func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
 	p := &s.pulses
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if err := s.link.check(); err != nil {
 		return ledger.Pulse{}, err
 	}
+	if err := p.take(ctx); err != nil {
+		return ledger.Pulse{}, s.link.explain("wait for another beat", err)
+	}
+	defer p.give()
 	info, err := s.info(ctx)
 	if err != nil {
 		return ledger.Pulse{}, s.link.explain("ask for the bucket "+s.bucket.name, err)
@@ -75,7 +89,7 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 // info asks for the stream, which it makes again if there is none any more, and
 // finds out whether data were lost: the stream is another one, or its last
 // message is older than one that was acknowledged, as after a server's crash
-// that lost the end of its file. s.pulses.mu is held.
+// that lost the end of its file. It is the caller's turn.
 func (s *store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 	s.mu.Lock()
 	highest := s.highest
@@ -152,9 +166,11 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	if err := s.link.check(); err != nil {
 		return nil, err
 	}
-	s.pulses.mu.Lock()
+	if err := s.pulses.take(ctx); err != nil {
+		return nil, s.link.explain("wait for a beat", err)
+	}
 	info, err := s.info(ctx)
-	s.pulses.mu.Unlock()
+	s.pulses.give()
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)
 	}

@@ -42,7 +42,11 @@ type watched struct {
 var _ ledger.Watcher = (*store)(nil)
 
 func newStore(cfg Config) *store {
-	return &store{cfg: cfg, bucket: cfg.bucket(), anew: make(chan struct{}, 1), known: make(map[string]ledger.State)}
+	return &store{
+		cfg: cfg, bucket: cfg.bucket(),
+		anew: make(chan struct{}, 1), known: make(map[string]ledger.State),
+		pulses: pulses{turn: make(chan struct{}, 1)},
+	}
 }
 
 // retry is how long Open waits before it tries again.

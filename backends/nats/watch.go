@@ -62,8 +62,10 @@ func (s *store) lookAfter() time.Duration { return s.cfg.Lease / 5 }
 
 // look looks for those who watch and do not beat.
 func (s *store) look(ctx context.Context) {
-	s.pulses.mu.Lock()
-	defer s.pulses.mu.Unlock()
+	if s.pulses.take(ctx) != nil {
+		return
+	}
+	defer s.pulses.give()
 	if time.Since(s.pulses.looked) < s.lookAfter() || s.link.check() != nil {
 		return
 	}

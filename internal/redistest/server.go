@@ -181,13 +181,6 @@ func (s *Server) kill() {
 	}
 }
 
-// Wipe removes the data of a server that was killed.
-func (s *Server) Wipe() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return os.RemoveAll(filepath.Join(s.dir, "appendonlydir"))
-}
-
 // Freeze stops the server without ending it: it takes connections, and does not
 // answer. Thaw has it go on.
 func (s *Server) Freeze() error { return s.signal(freezing) }
