@@ -19,8 +19,8 @@ var onceCases = []kase{
 		p := c.period()
 		slot := midway(c.trial, p)
 		c.three(work("w", core.Every(p), nothing))
-		c.sleep(100 * p)
-		c.punctual(c.runs("w"), series(slot, p, 100), "a hundred periods")
+		c.sleep(40 * p)
+		c.punctual(c.runs("w"), series(slot, p, 40), "forty periods")
 	}),
 
 	clustered("CLU-1", "a-hundred-workers-on-one-slot-run-once-each", nil, func(c *cluster) {
@@ -66,7 +66,7 @@ var onceCases = []kase{
 		p := c.period()
 		midway(c.trial, p)
 		c.three(work("w", core.Every(p), takes(20*c.failover())))
-		c.sleep(100 * p)
+		c.sleep(40 * p)
 		for _, r := range c.runs("w") {
 			assert.Zero(c, r.Lost, "the context of %s on %s ended: %s", r.Tick.ID(), r.Node, r.Cause)
 		}

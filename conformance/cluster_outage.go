@@ -118,7 +118,7 @@ var outageCases = []kase{
 		slot := midway(c.trial, p)
 		b.add(work("new", core.Every(p), nothing))
 		c.sleep(p)
-		c.punctual(c.runs("new"), series(slot, p, 1), "it is new")
+		c.rerouted(c.runs("new"), series(slot, p, 1), "it is new")
 		assert.Zero(c, c.seen().Skipped("new"), "slots skipped")
 	}),
 }

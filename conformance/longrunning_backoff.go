@@ -45,13 +45,13 @@ func longBackoffCases() (cases []kase) {
 		kase{rule: "LNG-2", name: "the-backoff-resets-once-it-has-stayed-up", needs: longRunning, virtual: true, run: func(t *trial) {
 			w := t.worker("long", nil, func(context.Context) error {
 				if t.count("long") == 5 {
-					time.Sleep(24 * time.Hour)
+					time.Sleep(2 * time.Hour)
 				}
 				return errBoom
 			})
 			w.Retry.Backoff = core.Exponential(time.Minute, time.Hour)
 			t.running(core.Options{}, w)
-			t.sleep(48 * time.Hour)
+			t.sleep(3 * time.Hour)
 			t.waited("long", time.Minute, 2*time.Minute, 4*time.Minute, 8*time.Minute,
 				time.Minute, 2*time.Minute, 4*time.Minute) // the fifth run stayed up
 		}},

@@ -68,9 +68,9 @@ func (w *world) Close()                    { w.mini.Close() }
 // a millisecond, so that they should be rare; above all in the cases that wait
 // for a date and then span weeks. A bubble begins in 2000.
 func virtual() asynq.Config {
-	lease := 100 * time.Second
+	lease := 10 * time.Minute
 	if time.Now().Year() > 2000 {
-		lease = 30 * time.Minute
+		lease = 3 * time.Hour
 	}
 	return asynq.Config{Lease: lease, Poll: lease / 10}
 }

@@ -122,6 +122,7 @@ const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:ser
 // A user who may do nothing else is enough, with a user name, which asynq's own
 // reading of URLs drops.
 func TestAMinimalUser(t *testing.T) {
+	t.Parallel() // it mostly waits
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	flat := func(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "//", " ")), " ") }
@@ -196,6 +197,7 @@ func TestARedisThatEvictsIsWarnedOf(t *testing.T) {
 
 // Each kind of Redis that a URL can name.
 func TestKindsOfRedis(t *testing.T) {
+	t.Parallel() // it mostly waits
 	runs := func(t *testing.T, cfg asynq.Config) {
 		t.Helper()
 		cfg.Lease = time.Second

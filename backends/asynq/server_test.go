@@ -28,6 +28,7 @@ func cluster(t *testing.T, server *redistest.Server, r *record, n int, period ti
 }
 
 func TestEachSlotRunsOnceOnAServer(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server, r := redistest.Real(t), newRecord()
 	cluster(t, server, r, 100, 200*time.Millisecond)
 	client := clientOf(t, server.URL)
@@ -48,6 +49,8 @@ func TestEachSlotRunsOnceOnAServer(t *testing.T) {
 	before := r.count()
 	eventually(t, 10*time.Second, "a few hundred more slots", func() bool { return r.count() > before+500 })
 	r.once(t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	assert.Len(t, r.by, 3, "instances that ran something")
 	for name, slot := range r.last {
 		assert.Less(t, time.Since(slot), 3*time.Second, "the last slot of %s", name)
@@ -55,8 +58,10 @@ func TestEachSlotRunsOnceOnAServer(t *testing.T) {
 }
 
 func TestRedisIsRestarted(t *testing.T) {
+	t.Parallel()
 	for _, loses := range []bool{false, true} {
 		t.Run(fmt.Sprintf("loses=%t", loses), func(t *testing.T) {
+			t.Parallel() // it mostly waits
 			server, r := redistest.Real(t), newRecord()
 			cluster(t, server, r, 20, 200*time.Millisecond)
 			for range 3 {
@@ -83,6 +88,7 @@ func TestRedisIsRestarted(t *testing.T) {
 
 // A Redis that takes connections and does not answer.
 func TestRedisIsFrozen(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server, r := redistest.Real(t), newRecord()
 	managers := cluster(t, server, r, 20, 200*time.Millisecond)
 	eventually(t, 10*time.Second, "slots run", func() bool { return r.count() > 60 })

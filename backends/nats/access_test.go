@@ -99,6 +99,7 @@ func documented(t *testing.T, namespace string) *server.Permissions {
 // A user with the documented permissions, and no other, runs workers, and of
 // another namespace it reaches nothing.
 func TestDocumentedPermissionsAreEnough(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := startServer(t, users(
 		&server.User{Username: "worker", Password: "pw", Permissions: documented(t, "billing")},
 	))

@@ -15,6 +15,7 @@ import (
 // Three instances go on through a restart of their server, and no slot runs
 // twice.
 func TestServerIsRestarted(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server := startServer(t)
 	runs := newRecorder()
 	for i := range 3 {
@@ -36,6 +37,7 @@ func TestServerIsRestarted(t *testing.T) {
 // In a cluster of three, runs go on after the ledger's leader has ended, and when
 // it is back.
 func TestLeaderEnds(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cluster, err := natstest.NewCluster(3)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, cluster.Stop()) })

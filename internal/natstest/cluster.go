@@ -64,7 +64,7 @@ func (c *Cluster) ready() error {
 	defer poll.Stop()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-poll.C {
 		for _, s := range c.Servers {
-			if s.srv.JetStreamIsLeader() && len(s.srv.JetStreamClusterPeers()) == len(c.Servers) {
+			if s.srv.Load().JetStreamIsLeader() && len(s.srv.Load().JetStreamClusterPeers()) == len(c.Servers) {
 				return nil
 			}
 		}
@@ -84,7 +84,7 @@ func (c *Cluster) URL() string {
 // Leader returns the server that leads a stream, or nil while there is none.
 func (c *Cluster) Leader(stream string) *Server {
 	for _, s := range c.Servers {
-		if s.srv.Running() && s.srv.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) {
+		if s.srv.Load().Running() && s.srv.Load().JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) {
 			return s
 		}
 	}

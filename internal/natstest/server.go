@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -27,8 +28,8 @@ const patience = 20 * time.Second
 // that it has.
 type Server struct {
 	opts *server.Options
-	dir  string // the one that New made
-	srv  *server.Server
+	dir  string                        // the one that New made
+	srv  atomic.Pointer[server.Server] // clients connect while it is started
 }
 
 // An Option changes how a server is made.
@@ -88,13 +89,13 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("natstest: %w", err)
 	}
-	s.srv = srv
+	s.srv.Store(srv)
 	srv.Start()
-	if !s.srv.ReadyForConnections(patience) {
+	if !srv.ReadyForConnections(patience) {
 		s.Shutdown()
 		return fmt.Errorf("natstest: the server was not ready after %s", patience)
 	}
-	if addr, ok := s.srv.Addr().(*net.TCPAddr); ok && !s.opts.DontListen {
+	if addr, ok := srv.Addr().(*net.TCPAddr); ok && !s.opts.DontListen {
 		s.opts.Port = addr.Port
 	}
 	return nil
@@ -109,21 +110,20 @@ func (s *Server) Connect(options ...nats.Option) (*nats.Conn, error) {
 }
 
 // InProcessConn makes the server a nats.InProcessConnProvider.
-func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.InProcessConn() }
+func (s *Server) InProcessConn() (net.Conn, error) { return s.srv.Load().InProcessConn() }
 
 // Dial is the option for a client in this process.
 func (s *Server) Dial() nats.Option { return nats.InProcessServer(s) }
 
 // Server is the nats-server itself.
-func (s *Server) Server() *server.Server { return s.srv }
+func (s *Server) Server() *server.Server { return s.srv.Load() }
 
 // Shutdown stops the server and keeps its data.
 func (s *Server) Shutdown() {
-	if s.srv == nil {
-		return
+	if srv := s.srv.Load(); srv != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
 	}
-	s.srv.Shutdown()
-	s.srv.WaitForShutdown()
 }
 
 // Stop stops the server and removes its data, unless they are in a Dir.

@@ -51,21 +51,57 @@ func (i idle) answer(cmd redis.Cmder) bool {
 		}
 		what := key[strings.LastIndexByte(key, ':')+1:]
 		keys, _ := args[2].(int)
-		switch {
-		case !strings.HasPrefix(key, "asynq:{") || i.mini.Exists(key):
-		case what == "pending" && keys == 4: // to be taken
+		if !strings.HasPrefix(key, "asynq:{") {
+			return false
+		}
+		if what == "pending" && keys == 4 && !i.mini.Exists(key) { // to be taken
 			cmd.SetErr(redis.Nil)
 			return true
-		case (what == "scheduled" || what == "retry") && keys == 2: // to be forwarded
-			cmd.SetVal(int64(0))
-			return true
-		case what == "completed" && keys == 1: // to be deleted
-			cmd.SetVal(int64(0))
-			return true
-		case what == "lease" && keys == 1: // to be recovered
-			cmd.SetVal([]any{})
-			return true
 		}
+		nothing, known := idleScripts[script{what, keys}]
+		if !known || i.isDue(key, args[3+keys:]) {
+			return false
+		}
+		cmd.SetVal(nothing)
+		return true
 	}
 	return false
+}
+
+// script is one of asynq's that looks for what is due: the end of its first key,
+// and how many it has.
+type script struct {
+	set  string
+	keys int
+}
+
+// idleScripts has what they answer where nothing is.
+var idleScripts = map[script]any{
+	{"scheduled", 2}:        int64(0), // to be forwarded
+	{"retry", 2}:            int64(0),
+	{"completed", 1}:        int64(0), // to be deleted
+	{"lease", 1}:            []any{},  // to be recovered
+	{"aggregation_sets", 1}: "OK",     // to be given up
+}
+
+// isDue tells whether a sorted set, whose scores are seconds, has anything up to
+// the time that is a script's first argument, or cannot be told that. The second
+// is a prefix: that of a script which lists the set is a number.
+func (i idle) isDue(set string, args []any) bool {
+	if len(args) == 0 {
+		return true
+	}
+	end, ok := args[0].(int64)
+	if len(args) > 1 && ok {
+		_, ok = args[1].(string)
+	}
+	if !ok || !i.mini.Exists(set) {
+		return !ok
+	}
+	members, err := i.mini.ZMembers(set) // by score
+	if err != nil {
+		return true
+	}
+	score, err := i.mini.ZScore(set, members[0])
+	return err != nil || score <= float64(end)
 }
