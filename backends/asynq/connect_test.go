@@ -3,15 +3,8 @@ package asynq_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,6 +19,7 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/backends/asynq"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/certtest"
 	"github.com/seed-891a2e1b/tickwork/internal/redistest"
 )
 
@@ -227,9 +221,8 @@ func TestKindsOfRedis(t *testing.T) {
 		runs(t, asynq.Config{URL: "redis-sentinel://" + sentinel.Addr + "/1?master_name=mymaster"})
 	})
 	t.Run("tls", func(t *testing.T) {
-		dir := t.TempDir()
-		certify(t, dir)
-		server := redistest.RealTLS(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+		cert, key := certtest.New(t)
+		server := redistest.RealTLS(t, cert, key)
 		runs(t, asynq.Config{URL: "rediss://" + server.Addr + "?skip_verify=true"})
 	})
 	t.Run("unix", func(t *testing.T) {
@@ -244,22 +237,4 @@ func TestKindsOfRedis(t *testing.T) {
 		runs(t, asynq.Config{Client: client})
 		require.NoError(t, client.Ping(t.Context()).Err(), "a client that is lent is not closed")
 	})
-}
-
-// certify writes a certificate for 127.0.0.1 that signs itself.
-func certify(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redis"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	der, err := x509.MarshalECPrivateKey(key)
-	require.NoError(t, err)
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: der}} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
-	}
 }

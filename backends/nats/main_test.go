@@ -5,10 +5,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
 // TestMain fails when a test, or an example, leaves a goroutine behind.
 func TestMain(m *testing.M) {
+	conformance.ServeNode(openNode)
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -157,6 +158,9 @@ func (c *Child) Kill() error {
 	_ = c.cmd.Wait() // tells that it was killed
 	return err
 }
+
+// Lose removes the data of a server that was killed.
+func (c *Child) Lose() error { return os.RemoveAll(filepath.Join(c.dir, "jetstream")) }
 
 // Stop ends the server and removes its data.
 func (c *Child) Stop() error {

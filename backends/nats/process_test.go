@@ -1,0 +1,131 @@
+package nats_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed-891a2e1b/tickwork/backends/nats"
+	"github.com/seed-891a2e1b/tickwork/conformance"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/natstest"
+)
+
+// openNode opens a manager in a process that the suite has started. An address
+// with several servers is that of a cluster.
+func openNode(address string, node conformance.Node, opts core.Options) (core.Manager, error) {
+	cfg := nats.Config{URL: address, Namespace: node.Namespace}
+	if strings.Contains(address, ",") {
+		cfg.Replicas = 3
+	}
+	return nats.New(cfg, opts)
+}
+
+// ownServers are one server, or three, of one case's. Of three it is the one that
+// leads the ledger that is killed.
+type ownServers struct {
+	all  []*natstest.Child
+	down *natstest.Child
+}
+
+func newServer() (conformance.Server, error) {
+	c, err := natstest.NewChild()
+	if err != nil {
+		return nil, err
+	}
+	return &ownServers{all: []*natstest.Child{c}}, nil
+}
+
+func newServers() (conformance.Server, error) {
+	all, err := natstest.NewChildren(3)
+	if err != nil {
+		return nil, err
+	}
+	return &ownServers{all: all}, nil
+}
+
+func (s *ownServers) Address() string {
+	var urls []string
+	for _, c := range s.all {
+		urls = append(urls, c.URL)
+	}
+	return strings.Join(urls, ",")
+}
+
+func (s *ownServers) Kill() {
+	s.down = s.all[s.leader()]
+	_ = s.down.Kill()
+}
+
+// leader is the server that leads the ledger's stream; the first where that cannot
+// be found out.
+func (s *ownServers) leader() int {
+	if len(s.all) == 1 {
+		return 0
+	}
+	nc, err := natsgo.Connect(s.Address())
+	if err != nil {
+		return 0
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	stream, err := js.Stream(ctx, "KV_tickwork_conformance")
+	if err != nil {
+		return 0
+	}
+	if info := stream.CachedInfo(); info.Cluster != nil {
+		return max(0, slices.Index([]string{"n1", "n2", "n3"}, info.Cluster.Leader))
+	}
+	return 0
+}
+
+func (s *ownServers) Start(lose bool) error {
+	if lose {
+		if err := s.down.Lose(); err != nil {
+			return err
+		}
+	}
+	return s.down.Start()
+}
+
+func (s *ownServers) Close() {
+	for _, c := range s.all {
+		_ = c.Stop()
+	}
+}
+
+func processBackend(servers func() (conformance.Server, error)) conformance.Backend {
+	return conformance.Backend{
+		Name: "nats",
+		Open: func(opts core.Options) (core.Manager, error) {
+			return nats.New(nats.Config{URL: "nats://localhost:1"}, opts) // to ask for its features
+		},
+		Server:    servers,
+		WallClock: true,
+	}
+}
+
+// TestSoak is go test -run 'TestSoak$' -timeout 0 ./backends/nats -duration 10m.
+func TestSoak(t *testing.T) { conformance.Soak(t, processBackend(newServer)) }
+
+// TestSoakOfThree is TestSoak on a cluster of three servers, of which the leader
+// is killed.
+func TestSoakOfThree(t *testing.T) { conformance.Soak(t, processBackend(newServers)) }
+
+func TestProcesses(t *testing.T) {
+	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
+		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
+	}
+	conformance.Processes(t, processBackend(newServer))
+}
