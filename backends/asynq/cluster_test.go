@@ -27,8 +27,8 @@ func TestEachSlotRunsOnceAndEverybodyHasAShare(t *testing.T) {
 		time.Sleep(60*time.Second + 500*time.Millisecond)
 		r.once(t)
 		assert.Equal(t, 20*60, r.count(), "slots that ran")
-		for name, n := range r.by {
-			assert.GreaterOrEqual(t, n, 20, "runs of instance %s", name)
+		for name, n := range r.shares() {
+			assert.Greater(t, n, 120, "runs of instance %s", name)
 		}
 	})
 }
@@ -43,11 +43,11 @@ func TestACourtesy(t *testing.T) {
 			opts.Now = func() time.Time { return time.Now().Add(time.Duration(i) * 500 * time.Microsecond) }
 			node(t, mini, asynq.Config{}, opts, every(1, time.Second, r.run(name))...)
 		}
-		time.Sleep(100*time.Second + 500*time.Millisecond)
+		time.Sleep(600*time.Second + 500*time.Millisecond)
 		r.once(t)
-		assert.Equal(t, 100, r.count(), "slots that ran")
-		for name, n := range r.by {
-			assert.Positive(t, n, "runs of instance %s", name)
+		assert.Equal(t, 600, r.count(), "slots that ran")
+		for name, n := range r.shares() { // the last one's is a seventh, on average
+			assert.Greater(t, n, 40, "runs of instance %s", name)
 		}
 	})
 }
@@ -62,12 +62,12 @@ func TestAnInstanceThatIsCutOff(t *testing.T) {
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		mini.Cut("b", true)
 		time.Sleep(30 * time.Second)
-		during := r.by["b"]
+		during := r.shares()["b"]
 		time.Sleep(30 * time.Second)
-		assert.Equal(t, during, r.by["b"], "runs of the instance that was cut off")
+		assert.Equal(t, during, r.shares()["b"], "runs of the instance that was cut off")
 		mini.Cut("b", false)
 		time.Sleep(30 * time.Second)
-		assert.Greater(t, r.by["b"], during, "runs of the instance that is back")
+		assert.Greater(t, r.shares()["b"], during, "runs of the instance that is back")
 		r.once(t)
 		// What the cut-off instance had taken out of the queue, or had claimed and
 		// not begun, is run by another after its lease; slots meanwhile overlap.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -45,6 +46,13 @@ func (r *record) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.runs)
+}
+
+// shares returns how many runs each instance has had.
+func (r *record) shares() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.by)
 }
 
 // once fails the test if a tick was run twice.

@@ -23,13 +23,19 @@ func TestMain(m *testing.M) {
 // output is written to from several goroutines.
 type output struct {
 	mu sync.Mutex
-	bytes.Buffer
+	b  bytes.Buffer
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.Buffer.Write(p)
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
 }
 
 func TestOneIsKilledAndAnotherTakesOver(t *testing.T) {

@@ -78,7 +78,12 @@ var contextCases = []kase{
 			states, err := a.Load(ctx, []string{"before"})
 			return err == nil && states[0].Lease.Rev != 0
 		})
-		a.beat("a", nil)
+		t.eventually("and writes", func() bool {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_, err := a.Beat(ctx, "a", nil)
+			return err == nil
+		})
 	}},
 	{"context", "open-tries-until-its-context-ends", "Open tries until its context ends, and then returns soon, with an error", func(t *trial) {
 		if t.broker.Down == nil {
