@@ -33,6 +33,7 @@ type candidate struct {
 	known   bool          // the records were read
 	stale   bool          // and are to be read again
 	lost    bool          // and the broker has lost them since
+	missing time.Time     // here, when that was noticed by the record alone
 	lease   Lease
 	control Control
 	revs    [2]uint64 // of the lease and of the control record
@@ -166,7 +167,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 			c.mu.Unlock()
 			return nil
 		}
-		c.lost, c.revs = true, [2]uint64{}
+		c.lose()
 		c.mu.Unlock()
 		c.e.suspect()
 		c.e.submit(c)
@@ -264,6 +265,12 @@ func (c *candidate) encode(lease Lease) (value []byte, done func()) {
 			c.mine = nil
 		}
 	}
+}
+
+// lose makes the records lost, as far as this instance can tell by them alone.
+// c.mu is held.
+func (c *candidate) lose() {
+	c.lost, c.revs, c.missing = true, [2]uint64{}, time.Now()
 }
 
 // isDone tells whether a long-running worker has ended for good since this

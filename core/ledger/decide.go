@@ -76,7 +76,7 @@ func (c *candidate) decide() func() error {
 	lease, h := view{c.lease, c.revs}, c.hold
 	known, gone, lost, ended, inDoubt := c.known && !c.stale, c.gone, c.lost, c.ended, c.doubt != nil
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
-	seen, trigger := c.seen, c.control.Trigger
+	seen, missing, trigger := c.seen, c.missing, c.control.Trigger
 	c.mu.Unlock()
 
 	switch {
@@ -88,6 +88,10 @@ func (c *candidate) decide() func() error {
 		return nil
 	case !known:
 		return c.load
+	case lost && !missing.IsZero() && !c.e.pulse.since(missing.Add(-1)):
+		// What is written back says which life of the data it was written in, so that
+		// others learn of the loss by it: first that is to be known here.
+		return func() error { return c.e.beat(c.e.life) }
 	case lost || lease.revs[0] == 0 && !lease.isNew(): // before anybody may claim
 		return c.writeBack
 	case c.local, ended, c.e.isStopping(), !c.e.mayClaim():
@@ -305,7 +309,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		older := c.revs == revs // than what is known
 		lost := older && c.fails > 1
 		if lost {
-			c.lost, c.revs = true, [2]uint64{}
+			c.lose()
 		}
 		c.mu.Unlock()
 		switch {

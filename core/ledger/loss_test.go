@@ -232,3 +232,27 @@ func TestALossThatOthersHaveNoticed(t *testing.T) {
 		})
 	}
 }
+
+// The data are lost just after a run of which not all have heard. Who notices that
+// by the record of its own writes back an older one; others do not take that for
+// news, and run the slot again.
+func TestALossBetweenARunAndThoseThatComeLate(t *testing.T) {
+	inCluster(t, 4, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(20 * time.Second)})
+		cl.start()
+		for i := range 300 {
+			now := time.Now()
+			time.Sleep(now.Truncate(20 * time.Second).Add(20 * time.Second).Sub(now))
+			for before := len(cl.of("w")); len(cl.of("w")) == before; {
+				time.Sleep(100 * time.Microsecond)
+			}
+			time.Sleep(time.Duration(i%30) * 100 * time.Microsecond)
+			cl.broker.Lose()
+		}
+		seen := map[string]bool{}
+		for _, r := range cl.of("w") {
+			require.False(cl.t, seen[r.tick.ID()], "%s ran twice: %s", r.tick, cl.tell(r.tick))
+			seen[r.tick.ID()] = true
+		}
+	})
+}
