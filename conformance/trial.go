@@ -50,36 +50,35 @@ func (t *trial) play() {
 	t.began = time.Now()
 	t.watchdog = time.NewTimer(t.limit())
 	defer t.watchdog.Stop()
-	done := make(chan struct{})
-	go func() { // FailNow ends this goroutine
-		defer close(done)
-		defer func() {
-			if p := recover(); p != nil {
-				t.Errorf("the case panicked: %v", p)
-			}
-		}()
-		t.kase.run(t)
-	}()
 	select {
-	case <-done:
+	case <-t.apart("the case", func() { t.kase.run(t) }):
 	case <-t.watchdog.C:
 		t.Errorf("the case has not come to its end in %s", t.limit())
 	}
 	for len(t.cleanups) > 0 {
 		last := t.cleanups[len(t.cleanups)-1]
 		t.cleanups = t.cleanups[:len(t.cleanups)-1]
-		func() {
-			defer func() {
-				if p := recover(); p != nil {
-					t.Errorf("the clean-up after the case panicked: %v", p)
-				}
-			}()
-			last()
-		}()
+		<-t.apart("the clean-up after the case", last)
 	}
 	t.mu.Lock()
 	t.over = true
 	t.mu.Unlock()
+}
+
+// apart calls f on a goroutine of its own, which FailNow ends, and returns what is
+// closed then.
+func (t *trial) apart(what string, f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				t.Errorf("%s panicked: %v", what, p)
+			}
+		}()
+		f()
+	}()
+	return done
 }
 
 // limit is how long a case may take, beside what it sleeps.
