@@ -3,6 +3,9 @@ package conformance
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,7 +20,8 @@ import (
 //
 //	go test -run TestSoak -timeout 0 . -duration 10m
 //
-// It is left out where there is no -duration.
+// It is left out where there is no -duration. If it fails, and go test is run with
+// -artifacts, all that happened is in history.txt among them.
 func Soak(t *testing.T, b Backend) {
 	t.Helper()
 	if soakFor <= 0 {
@@ -45,6 +49,10 @@ func Soak(t *testing.T, b Backend) {
 	switch v.Status {
 	case Failed:
 		t.Error(v.Story)
+		whole := filepath.Join(t.ArtifactDir(), "history.txt")
+		if err := os.WriteFile(whole, []byte(strings.Join(s.f.history, "\n")+"\n"), 0o644); err != nil {
+			t.Error(err)
+		}
 	case Skipped, Unsupported:
 		t.Skip(v.Reason)
 	}

@@ -60,7 +60,10 @@ func (h *History) amnesia() (amnesia bool) {
 func (h *History) lastNode() (last time.Time) {
 	over := map[string]time.Time{}
 	for _, f := range h.Faults {
-		if f.What == Killed || f.What == Stopping {
+		if f.What != Killed && f.What != Stopping {
+			continue
+		}
+		if at, ok := over[f.Node]; !ok || at.Before(h.Nodes[f.Node]) { // else it is the end of one that was stopping
 			over[f.Node] = f.At
 		}
 	}

@@ -126,6 +126,24 @@ func TestCheck(t *testing.T) {
 			until: 55, want: []string{"CLU-2"},
 		},
 
+		{
+			name: "a-frozen-node-completes-what-another-has-run",
+			story: begun().at(31, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).ends(50.1).
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(51, "b", 50).ends(52),
+			until: 55,
+		},
+		{
+			name: "a-frozen-node-had-completed-before",
+			story: begun().at(35, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).ends(31).
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 55, want: []string{"CLU-1"},
+		},
+		{
+			name:  "the-last-node-takes-its-time-to-stop",
+			story: begun().run(30, "a", 30).ends(31).at(35, Stopping, "b").at(35, Stopping, "a").at(75, Killed, "a").at(75, Killed, "b"),
+			until: 80,
+		},
+
 		{name: "a-slot-is-late", story: begun().run(33, "a", 30).ends(34), until: 35, want: []string{"CLU-3"}},
 		{name: "a-worker-stands-still", story: begun(), until: 60, want: []string{"CLU-3", "OBS-2"}},
 		{name: "a-gap-after-a-death", story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(44, "b", 30).with(redelivered).ends(44.5).skip(44, "b", "overlap", 40, 1), until: 45},

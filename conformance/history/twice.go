@@ -25,6 +25,8 @@ func (j *judge) again(before, d *delivery) {
 	case j.forgotten(before.first().Node, before.last().Begin):
 	case j.w.AtMostOnce:
 		j.breach("CLU-1", "%s began again, as %s, and is to run at most once", before, d)
+	case j.overslept(before, d) && d.tick().Redelivered:
+		// CLU-2 says how long it may go on beside the other.
 	case j.recorded(before) && j.recorded(d):
 		j.breach("CLU-1", "%s was completed, and a second time as %s", before, d)
 	case j.recorded(before) && !before.last().End.After(d.first().Begin):
@@ -32,6 +34,13 @@ func (j *judge) again(before, d *delivery) {
 	case !d.tick().Redelivered && !d.doomed(j):
 		j.breach("CLU-1", "%s began again, as %s, which is not marked as redelivered", before, d)
 	}
+}
+
+// overslept tells whether a delivery went on beyond the beginning of another
+// because its node was frozen in it: what it completed by then was not taken.
+func (j *judge) overslept(before, d *delivery) bool {
+	end, began := before.last().End, d.first().Begin
+	return (end.IsZero() || end.After(began)) && len(j.h.suffered(before.first().Node, before.first().Begin, began, Frozen)) > 0
 }
 
 // recorded tells whether a delivery was completed and its node was in a position
