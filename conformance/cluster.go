@@ -205,6 +205,8 @@ func (t *trial) tell(e history.Event) {
 		t.note("%s: the context of %s ends: %s", e.Node, id, e.Err)
 	case history.Returned:
 		t.note("%s: %s returns %s", e.Node, id, e.Err)
+	case history.Disowned:
+		t.note("%s: the result of %s is not recorded", e.Node, id)
 	case history.Skipped:
 		t.note("%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
 	case history.Broker:

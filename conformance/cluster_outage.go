@@ -109,7 +109,7 @@ var outageCases = []kase{
 		c.absence(func(n *node) { n.kill() })
 	}),
 
-	clustered("PER-7", "a-worker-seen-for-the-first-time-has-missed-nothing", nil, func(c *cluster) {
+	clustered("PER-7", "in-a-cluster-a-worker-seen-for-the-first-time-has-missed-nothing", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)
 		c.start("a", work("w", core.Every(p), nothing))

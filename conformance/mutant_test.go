@@ -96,6 +96,17 @@ func sorted(s []string) []string {
 	return s
 }
 
+// TestCasesHaveNamesOfTheirOwn: a case is run again, and its verdict is waited for,
+// by its name.
+func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range suite() {
+		name := c.rule + "/" + c.name
+		require.False(t, seen[name], "a second case of the name %s", name)
+		seen[name] = true
+	}
+}
+
 // TestEveryRuleHasAMutant keeps the suite honest: a rule that nothing is seen
 // to break is a rule that is not tested.
 func TestEveryRuleHasAMutant(t *testing.T) {

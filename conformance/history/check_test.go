@@ -56,6 +56,15 @@ func (c *call) ends(at float64) *story {
 	return c.s
 }
 
+// late has the run return, and its manager say that this is not recorded.
+func (c *call) late(at float64) *story {
+	s := c.ends(at)
+	e := c.e
+	e.Kind, e.Call = Disowned, 0
+	s.events = append(s.events, e)
+	return s
+}
+
 func (c *call) loses(at float64) *call {
 	e := c.e
 	e.At, e.Kind, e.Err = sec(at), Lost, core.ErrLeaseLost.Error()
@@ -131,6 +140,18 @@ func TestCheck(t *testing.T) {
 			story: begun().at(31, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).ends(50.1).
 				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(51, "b", 50).ends(52),
 			until: 55,
+		},
+		{
+			name: "the-late-result-of-a-frozen-node-is-not-recorded",
+			story: begun().at(31, Frozen, "a").at(41, Thawed, "a").run(30, "a", 30).late(41.1).
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 52,
+		},
+		{
+			name: "a-result-is-not-late-where-nothing-has-happened",
+			story: begun().run(30, "a", 30).late(31).
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 52, want: []string{"CLU-1", "CLU-3"},
 		},
 		{
 			name: "a-frozen-node-had-completed-before",

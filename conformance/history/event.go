@@ -10,6 +10,7 @@ const (
 	Began    Kind = "began"    // a worker's function was called: one attempt
 	Lost     Kind = "lost"     // its context ended
 	Returned Kind = "returned" // it returned
+	Disowned Kind = "disowned" // its manager says that its lease was lost: its result is not recorded
 	Skipped  Kind = "skipped"  // slots were not run
 	Broker   Kind = "broker"   // the node says of the broker what Err says
 )

@@ -56,6 +56,7 @@ type Run struct {
 	Cause            string    // why the context ended
 	Err              string    // what the function returned
 	Died             time.Time // when its node was killed before it returned
+	Disowned         bool      // its manager says that its result is not recorded
 }
 
 // Over is when the run came to an end, by itself or with its node; zero where it
@@ -116,6 +117,12 @@ func New(events []Event) *History {
 		case Returned:
 			if known {
 				h.Runs[i].End, h.Runs[i].Err = e.At, e.Err
+			}
+		case Disowned:
+			for i := range h.Runs {
+				if r := &h.Runs[i]; r.Node == e.Node && r.Tick.Worker == e.Worker && r.Tick.Fence == e.Fence {
+					r.Disowned = true
+				}
 			}
 		case Started:
 			h.Nodes[e.Node] = e.At

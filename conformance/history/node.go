@@ -70,9 +70,14 @@ func (n *Node) Worker(w core.Worker) core.Worker {
 	return w
 }
 
-// Observe is the node's core.Observer: it tells of skips and of the broker.
+// Observe is the node's core.Observer: it tells of runs whose result is not
+// recorded, of skips and of the broker.
 func (n *Node) Observe(e core.Event) {
 	switch e.Kind {
+	case core.EventEnded:
+		if e.Result.Outcome == core.LeaseLost {
+			n.tell(Disowned, Event{Worker: e.Tick.Worker, Slot: e.Tick.Slot, Manual: e.Tick.Manual, Fence: e.Tick.Fence})
+		}
 	case core.EventSkipped:
 		n.tell(Skipped, Event{Worker: e.Tick.Worker, Slot: e.Tick.Slot, Manual: e.Tick.Manual, Reason: e.Reason.String(), Count: e.Count})
 	case core.EventBroker:

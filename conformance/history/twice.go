@@ -53,6 +53,9 @@ func (j *judge) recorded(d *delivery) bool {
 	if r.Err != "" && r.Tick.Attempt < j.w.Retry.MaxAttempts {
 		return false // Stop has ended the wait for the next attempt
 	}
+	if r.Disowned && len(j.h.suffered(r.Node, d.first().Begin, r.End, Cut, Frozen, BrokerDown)) > 0 {
+		return false // a late result (CLU-10)
+	}
 	return len(j.h.suffered(r.Node, r.End, r.End.Add(j.p.Lateness), Killed, Cut, Frozen, BrokerDown)) == 0
 }
 
