@@ -77,6 +77,7 @@ func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
 func (e *engine) request(ctx context.Context, worker string, change func(lease Lease, next *Control) bool) (wrote bool, err error) {
 	for ctx.Err() == nil {
 		op, cancel := e.op(ctx)
+		sent := time.Now()
 		states, err := e.store.Load(op, []string{worker})
 		cancel()
 		e.contacted(err)
@@ -88,7 +89,7 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		if err := errors.Join(decode("lease", worker, states[0].Lease, &lease), decode("control", worker, states[0].Control, &next)); err != nil {
 			return false, err
 		}
-		e.tell(worker, states[0])
+		e.tell(worker, states[0], sent)
 		if c := e.find(worker); c != nil {
 			c.recall(&lease, &next)
 		}
@@ -98,11 +99,12 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		next.Seq++
 		next.By, next.At = e.host.Instance, e.host.Now().UTC().Round(0)
 		op, cancel = e.op(ctx)
+		sent = time.Now()
 		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: encode(next), Rev: states[0].Control.Rev})
 		cancel()
 		e.contacted(err)
 		if err == nil {
-			e.tell(worker, state)
+			e.tell(worker, state, sent)
 			return true, nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -134,10 +136,12 @@ func (c *candidate) recall(lease *Lease, control *Control) {
 	}
 }
 
-// tell tells the candidate, if there is one, of a state.
-func (e *engine) tell(worker string, s State) {
+// tell tells the candidate, if there is one, of a state that was asked for at a
+// time. The candidate's own writes go on meanwhile: what it has learned since is
+// not a loss.
+func (e *engine) tell(worker string, s State, asOf time.Time) {
 	if c := e.find(worker); c != nil {
-		c.take(s)
+		c.takeRead(s, asOf)
 		e.submit(c)
 	}
 }

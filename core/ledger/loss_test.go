@@ -3,6 +3,8 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -253,6 +255,39 @@ func TestALossBetweenARunAndThoseThatComeLate(t *testing.T) {
 		for _, r := range cl.of("w") {
 			require.False(cl.t, seen[r.tick.ID()], "%s ran twice: %s", r.tick, cl.tell(r.tick))
 			seen[r.tick.ID()] = true
+		}
+	})
+}
+
+// distant is a store whose answers take a while to come.
+type distant struct{ ledger.Store }
+
+func (l distant) Load(ctx context.Context, workers []string) ([]ledger.State, error) {
+	states, err := l.Store.Load(ctx, workers)
+	time.Sleep(rand.N(10 * time.Millisecond))
+	return states, err
+}
+
+func (l distant) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	time.Sleep(rand.N(5 * time.Millisecond))
+	return l.Store.WriteLease(ctx, w)
+}
+
+// What a request has read before this instance wrote its first record is no loss
+// of that record: nothing waits.
+func TestARequestBesideTheFirstWriteIsNoLoss(t *testing.T) {
+	inClusterOf(t, kind{name: "polled", polled: true, wrap: func(s ledger.Store) ledger.Store { return distant{s} }}, 1, func(cl *cluster) {
+		cl.start()
+		time.Sleep(time.Minute) // the ledger is not new any more
+		for i := range 200 {
+			name := fmt.Sprint("w", i)
+			cl.add(core.Worker{Name: name, Schedule: core.Every(time.Hour)})
+			require.NoError(cl.t, cl.nodes[0].m.Trigger(context.Background(), name))
+			asked := time.Now()
+			time.Sleep(100 * time.Millisecond)
+			runs := cl.of(name)
+			require.NotEmpty(cl.t, runs, "runs of %s a tenth of a second after its trigger", name)
+			require.Less(cl.t, runs[0].began.Sub(asked), 100*time.Millisecond)
 		}
 	})
 }
