@@ -251,9 +251,10 @@ func (c *candidate) decode(s State, mine *writing) (lease Lease, control Control
 	return lease, control, err
 }
 
-// encode returns the lease record to be written, and what is to be called when the
-// answer was taken.
+// encode returns the lease record to be written, in the present life of the data,
+// and what is to be called when the answer was taken.
 func (c *candidate) encode(lease Lease) (value []byte, done func()) {
+	lease.Life = c.e.pulse.life()
 	w := &writing{encode(lease), lease}
 	c.mu.Lock()
 	c.mine = w

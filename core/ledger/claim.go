@@ -169,7 +169,6 @@ func (c *candidate) release(h *hold) error {
 		c.let(h, true)
 		return nil
 	}
-	lease.Life = c.e.pulse.life()
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	value, done := c.encode(lease)

@@ -285,7 +285,6 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		not = func() {}
 	}
 	sent := time.Now()
-	lease.Life = c.e.pulse.life()
 	value, done := c.encode(lease)
 	defer done()
 	w := Write{Worker: c.name, Value: value, Rev: revs[0], Control: revs[1], Guarded: guarded}

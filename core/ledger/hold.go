@@ -129,7 +129,6 @@ func (h *hold) renew() {
 	if !watched {
 		h.watch() // this renewal is out of turn, and the first
 	}
-	lease.Life = c.e.pulse.life()
 	sent := time.Now()
 	ctx, cancel := c.e.op(c.e.life)
 	value, done := c.encode(lease)
