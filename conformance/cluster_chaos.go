@@ -26,9 +26,8 @@ var chaosCases = func() (cases []kase) {
 }()
 
 // chaosLoses tells whether the chaos has the broker lose its data, too. That is on
-// request, since it is not mastered yet: where instances are cut off, killed and
-// stopped around the moment of the loss, about one history in fifty still has an
-// overlap. The cases of CLU-13 lose data one at a time, and hold.
+// request until it has held on every backend; on stores in memory it has, for a
+// hundred histories. The cases of CLU-13 lose data one at a time.
 func chaosLoses() bool { return os.Getenv("TICKWORK_CHAOS_LOSES") != "" }
 
 // chaos has things go wrong for a while, and then be well again. Data are lost only

@@ -145,13 +145,7 @@ func Processes(t *testing.T, b Backend) {
 			for what, times := range v.Measured {
 				t.Logf("%s: %s", what, figures(times))
 			}
-			switch v.Status {
-			case Failed:
-				t.Error(v.Story)
-			case Passed:
-			default:
-				t.Skip(string(v.Status) + ": " + v.Reason)
-			}
+			v.settle(t)
 		})
 	}
 	t.Cleanup(func() { report.save(t) })

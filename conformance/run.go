@@ -32,16 +32,22 @@ func Run(t *testing.T, b Backend) {
 		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
 			v := judged(t, c)
 			report.add(c, v)
-			switch v.Status {
-			case Failed:
-				t.Error(v.Story)
-			case Passed:
-			default:
-				t.Skip(string(v.Status) + ": " + v.Reason)
-			}
+			v.settle(t)
 		})
 	}
 	t.Cleanup(func() { report.save(t) })
+}
+
+// settle makes the verdict the test's.
+func (v verdict) settle(t *testing.T) {
+	t.Helper()
+	switch v.Status {
+	case Failed:
+		t.Error(v.Story)
+	case Passed:
+	default:
+		t.Skip(string(v.Status) + ": " + v.Reason)
+	}
 }
 
 // selected returns the cases that the backend wants.

@@ -46,16 +46,13 @@ func Soak(t *testing.T, b Backend) {
 	})
 	v := judge(t, t.Name(), b, c, features(t, b), machine)
 	t.Log(s.summary())
-	switch v.Status {
-	case Failed:
-		t.Error(v.Story)
+	if v.Status == Failed {
 		whole := filepath.Join(t.ArtifactDir(), "history.txt")
 		if err := os.WriteFile(whole, []byte(strings.Join(s.f.history, "\n")+"\n"), 0o644); err != nil {
 			t.Error(err)
 		}
-	case Skipped, Unsupported:
-		t.Skip(v.Reason)
 	}
+	v.settle(t)
 }
 
 // soak is what goes wrong.
