@@ -87,9 +87,7 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 		if err != nil {
 			return target{}, err
 		}
-		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
-		o.ContextTimeoutEnabled = true
-		o.TLSConfig = modern(o.TLSConfig)
+		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
 		o.MaintNotificationsConfig = noNotices()
 		return target{address: strings.Join(o.Addrs, ","), open: func() redis.UniversalClient { return redis.NewClusterClient(o) }}, nil
 	case "sentinel":
@@ -100,9 +98,7 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 		if o.MasterName == "" {
 			return target{}, errors.New("has no master_name, which a Sentinel is asked for")
 		}
-		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
-		o.ContextTimeoutEnabled = true
-		o.TLSConfig = modern(o.TLSConfig)
+		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
 		address := o.MasterName + " of the Sentinels " + strings.Join(o.SentinelAddrs, ",")
 		return target{address: address, open: func() redis.UniversalClient { return redis.NewFailoverClient(o) }}, nil
 	}
@@ -110,9 +106,7 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize}.set(wait)
-	o.ContextTimeoutEnabled = true
-	o.TLSConfig = modern(o.TLSConfig)
+	limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
 	o.MaintNotificationsConfig = noNotices()
 	return target{address: o.Addr, open: func() redis.UniversalClient { return redis.NewClient(o) }}, nil
 }
@@ -121,6 +115,8 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 type limits struct {
 	dial, read, write                      *time.Duration
 	retries, dials, protocol, pipelinePool *int
+	contexts                               *bool
+	tls                                    *tls.Config // nil where there is none
 }
 
 // set fills in what the URL does not say. What fails is tried again by those who
@@ -133,18 +129,15 @@ func (l limits) set(wait time.Duration) {
 	*l.dials = cmp.Or(*l.dials, 1)
 	*l.protocol = cmp.Or(*l.protocol, 2) // there is no use for version 3's notices
 	*l.pipelinePool = cmp.Or(*l.pipelinePool, -1)
+	*l.contexts = true
+	if l.tls != nil {
+		l.tls.MinVersion = max(l.tls.MinVersion, tls.VersionTLS12)
+	}
 }
 
 // patience is how long an operation on Redis may take where the lease is so: well
 // under a fifth of it, so that there is time for another try.
 func patience(lease time.Duration) time.Duration { return min(lease/10, 3*time.Second) }
-
-func modern(c *tls.Config) *tls.Config {
-	if c != nil {
-		c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
-	}
-	return c
-}
 
 func noNotices() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
