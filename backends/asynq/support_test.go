@@ -88,13 +88,20 @@ func real(t *testing.T, cfg asynq.Config, opts core.Options, workers ...core.Wor
 	return m
 }
 
+// start starts a manager that ends with the test.
 func start(t *testing.T, m core.Manager, workers ...core.Worker) {
+	t.Helper()
+	launch(t, m, workers...)
+	t.Cleanup(func() { stop(t, m) })
+}
+
+// launch starts a manager that the test ends.
+func launch(t *testing.T, m core.Manager, workers ...core.Worker) {
 	t.Helper()
 	for _, w := range workers {
 		require.NoError(t, m.Add(t.Context(), w))
 	}
 	require.NoError(t, m.Start(t.Context()))
-	t.Cleanup(func() { stop(t, m) })
 }
 
 func stop(t *testing.T, m core.Manager) {
