@@ -124,7 +124,7 @@ func (j *judge) order() {
 		if d.tick().Manual != "" {
 			continue
 		}
-		if latest != nil && d.tick().Slot.Before(latest.tick().Slot) && !d.doomed(j) && !j.forgotten(latest.first().Node, latest.last().Begin) {
+		if latest != nil && d.tick().Slot.Before(latest.tick().Slot) && !j.doomed(d.first()) && !j.forgotten(latest.first().Node, latest.last().Begin) {
 			j.breach("PER-3", "%s came after %s", d, latest)
 			continue
 		}
@@ -132,11 +132,22 @@ func (j *judge) order() {
 	}
 }
 
-// doomed tells whether a delivery began with a lease that was lost already, on a
-// node that had been frozen between the two.
-func (d *delivery) doomed(j *judge) bool {
-	r := d.first()
-	return !r.Lost.IsZero() && r.Lost.Sub(r.Begin) <= j.p.Lateness && len(j.h.suffered(r.Node, r.Begin.Add(-j.p.Lateness), r.Begin, Frozen)) > 0
+// doomed tells whether a run began with a lease that was lost already, on a node
+// that had been frozen between the two, and ended as soon as that could notice.
+func (j *judge) doomed(r *Run) bool {
+	if r.Lost.IsZero() {
+		return false
+	}
+	for _, f := range j.h.suffered(r.Node, r.Begin.Add(-j.p.Lateness), r.Begin, Frozen) {
+		from := j.thawed(f)
+		if from.Before(r.Begin) {
+			from = r.Begin
+		}
+		if r.Lost.Sub(from) <= j.p.Lateness {
+			return true
+		}
+	}
+	return false
 }
 
 // fences judges CLU-9.
@@ -144,7 +155,7 @@ func (j *judge) fences() {
 	var before *delivery
 	for i := range j.all {
 		d := &j.all[i]
-		if d.doomed(j) {
+		if j.doomed(d.first()) {
 			continue
 		}
 		switch {

@@ -134,6 +134,24 @@ func TestCheck(t *testing.T) {
 				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
 			until: 55, want: []string{"CLU-2"},
 		},
+		{
+			name: "a-node-notices-that-was-frozen-twice-on-end",
+			story: begun().at(31, Frozen, "a").at(41, Thawed, "a").at(41.01, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).loses(50.1).s.
+				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 55,
+		},
+		{
+			name: "a-node-does-not-notice-between-two-freezes",
+			story: begun().at(31, Frozen, "a").at(41, Thawed, "a").at(45, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).loses(50.1).s.
+				run(43, "b", 30).with(redelivered).ends(44).skip(43, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),
+			until: 55, want: []string{"CLU-2"},
+		},
+		{
+			name: "a-frozen-node-begins-what-it-has-lost-and-is-frozen-again",
+			story: begun().at(29.9, Frozen, "a").at(41, Thawed, "a").run(41.01, "a", 30).loses(50.1).s.at(41.02, Frozen, "a").at(50, Thawed, "a").
+				run(40.5, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50.2, "b", 50).ends(51),
+			until: 55,
+		},
 
 		{
 			name: "a-frozen-node-completes-what-another-has-run",

@@ -1,6 +1,9 @@
 package history
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // overlap judges CLU-2.
 func (j *judge) overlap() {
@@ -13,7 +16,7 @@ func (j *judge) overlap() {
 			return !over.IsZero() && !over.After(r.Begin)
 		})
 		for _, before := range open {
-			if before.Node == r.Node || !j.mayOverlap(before, r) {
+			if before.Node == r.Node || !j.mayOverlap(before, r) && !j.doomed(r) {
 				j.breach("CLU-2", "%s on %s began at %s beside %s on %s, which began at %s",
 					r.Tick.ID(), r.Node, clock(r.Begin), before.Tick.ID(), before.Node, clock(before.Begin))
 			}
@@ -29,13 +32,28 @@ func (j *judge) mayOverlap(before, r *Run) bool {
 		return true
 	}
 	for _, f := range j.h.suffered(before.Node, r.Begin.Add(-j.p.Lateness), r.Begin, Frozen) {
-		if f.Until.IsZero() {
+		thawed := j.thawed(f)
+		if thawed.IsZero() {
 			return true
 		}
-		noticed := f.Until.Add(j.p.Lateness)
+		noticed := thawed.Add(j.p.Lateness)
 		if !before.Lost.IsZero() && !before.Lost.After(noticed) || !before.Over().IsZero() && !before.Over().After(noticed) {
 			return true
 		}
 	}
 	return false
+}
+
+// thawed is when a node that was frozen could notice it: where it was frozen again
+// before it had the time, that is after the last of its freezes. It is zero where
+// the last is not over.
+func (j *judge) thawed(f Fault) time.Time {
+	until := f.Until
+	for _, again := range j.h.suffered(f.Node, f.Until, j.h.Until, Frozen) { // in the order of their beginning
+		if until.IsZero() || again.At.Sub(until) > j.p.Lateness {
+			break
+		}
+		until = again.Until
+	}
+	return until
 }

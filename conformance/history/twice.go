@@ -31,7 +31,7 @@ func (j *judge) again(before, d *delivery) {
 		j.breach("CLU-1", "%s was completed, and a second time as %s", before, d)
 	case j.recorded(before) && !before.last().End.After(d.first().Begin):
 		j.breach("CLU-1", "%s was completed, and began again as %s", before, d)
-	case !d.tick().Redelivered && !d.doomed(j):
+	case !d.tick().Redelivered && !j.doomed(d.first()):
 		j.breach("CLU-1", "%s began again, as %s, which is not marked as redelivered", before, d)
 	}
 }
