@@ -255,7 +255,7 @@ func (c *candidate) decode(s State, mine *writing) (lease Lease, control Control
 // and what is to be called when the answer was taken.
 func (c *candidate) encode(lease Lease) (value []byte, done func()) {
 	lease.Life = c.e.pulse.life()
-	w := &writing{encode(lease), lease}
+	w := &writing{lease.encode(), lease}
 	c.mu.Lock()
 	c.mine = w
 	c.mu.Unlock()

@@ -14,3 +14,6 @@ func (m *Memory) Rewind(namespace string, s State) {
 	defer m.mu.Unlock()
 	m.space(namespace).states[s.Worker] = s
 }
+
+// EncodeLease returns the record as it is written.
+func EncodeLease(l Lease) []byte { return l.encode() }

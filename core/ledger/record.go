@@ -90,14 +90,6 @@ const MaxRoster = 5_000
 // maxError bounds an error's text in a record.
 const maxError = 1024
 
-func encode(record any) []byte {
-	data, err := json.Marshal(record)
-	if err != nil {
-		panic(fmt.Sprintf("ledger: encode %T: %v", record, err)) // a plain struct: cannot be
-	}
-	return data
-}
-
 func decode(what, worker string, e Entry, record any) error {
 	if e.Rev == 0 || len(e.Value) == 0 {
 		return nil

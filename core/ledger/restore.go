@@ -57,7 +57,7 @@ func (c *candidate) writeBack() error {
 		return nil
 	}
 	lease.Life = c.e.pulse.life()
-	state, err := c.writeBackOne(c.e.store.WriteLease, encode(lease), func(s State) (rev uint64, over bool) {
+	state, err := c.writeBackOne(c.e.store.WriteLease, lease.encode(), func(s State) (rev uint64, over bool) {
 		var theirs Lease
 		err := decode("lease", c.name, s.Lease, &theirs)
 		return s.Lease.Rev, err == nil && theirs.knowsLess(&lease)
