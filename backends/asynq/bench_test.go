@@ -131,11 +131,23 @@ func BenchmarkLatency(b *testing.B) {
 					require.NoError(b, m.Start(b.Context()))
 					defer m.Stop(context.Background())
 				}
+				runs := func(n int) { // waits until there have been so many of each worker
+					for {
+						mu.Lock()
+						enough := len(late) >= n*workers
+						mu.Unlock()
+						if enough {
+							return
+						}
+						time.Sleep(10 * time.Millisecond)
+					}
+				}
+				runs(1)
 				mu.Lock()
 				late = nil
 				mu.Unlock()
 				b.ResetTimer()
-				time.Sleep(time.Duration(b.N) * 100 * time.Millisecond)
+				runs(b.N)
 				b.StopTimer()
 				mu.Lock()
 				defer mu.Unlock()

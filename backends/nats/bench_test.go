@@ -310,7 +310,7 @@ func bareCycles(b *testing.B, url string, d time.Duration) float64 {
 		}
 	}()
 	defer func() { _ = watcher.Stop() }()
-	claim, release := bytes.Repeat([]byte("c"), 320), bytes.Repeat([]byte("r"), 320)
+	claim, release := bytes.Repeat([]byte("c"), 400), bytes.Repeat([]byte("r"), 385)
 	var cycles atomic.Int64
 	var loops sync.WaitGroup
 	stop := make(chan struct{})
