@@ -25,7 +25,7 @@ func (c *candidate) claim(v view, p plan) func() error {
 		lease := v.Lease
 		next := lease
 		next.Running, next.Again, next.Reason = true, false, ""
-		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
+		next.Owner, next.Fence, next.For = c.e.host.Instance, c.e.fence(lease), c.e.cfg.Lease
 		next.Done = time.Time{}
 		if !p.repeated {
 			next.Crashes, next.Cut = 0, false
@@ -98,7 +98,7 @@ func (c *candidate) giveUp(v view, why string) func() error {
 	return func() error {
 		lease := v.Lease
 		next := lease
-		next.Running, next.Crashes, next.Cut = false, 0, false
+		next.Running, next.For, next.Crashes, next.Cut = false, 0, 0, false
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
 		next.Base = c.e.host.Now().UTC().Round(0)
 		passed, overlapped := c.passedSince(lease)

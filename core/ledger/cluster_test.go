@@ -40,6 +40,7 @@ type kind struct {
 	lateness time.Duration // of the engine: none has all instances claim at once
 	post     *post         // carries the ticks, if there is one
 	wrap     func(ledger.Store) ledger.Store
+	leases   []time.Duration // of the nodes in their order, where they differ
 }
 
 var kinds = []kind{{name: "watched"}, {name: "polled", polled: true}}
@@ -90,6 +91,9 @@ func (cl *cluster) join(opts core.Options) *node {
 		store = cl.kind.wrap(store)
 	}
 	cfg := ledger.Config{Name: "ledger", Store: store, Lease: lease, Lateness: cl.kind.lateness}
+	if i := len(cl.nodes); i < len(cl.kind.leases) {
+		cfg.Lease = cl.kind.leases[i]
+	}
 	if cl.kind.post != nil {
 		cfg.Dispatcher = &mailbox{post: cl.kind.post}
 	}

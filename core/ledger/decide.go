@@ -101,7 +101,7 @@ func (c *candidate) decide() func() error {
 	case lease.revs[0] == 0:
 		return c.found(lease)
 	case lease.Running:
-		if left := c.e.cfg.Lease - time.Since(seen); left > 0 {
+		if left := max(c.e.cfg.Lease, lease.For) - time.Since(seen); left > 0 {
 			c.sleepUntil(time.Now().Add(left))
 			return nil
 		}

@@ -24,6 +24,7 @@ func (l *Lease) encode() []byte {
 	o.bool("running", l.Running)
 	o.text("owner", l.Owner)
 	o.uint("fence", l.Fence)
+	o.int("for", int64(l.For))
 	o.time("tick", l.Tick)
 	o.text("manual", l.Manual)
 	o.int("crashes", int64(l.Crashes))

@@ -24,7 +24,9 @@ type Config struct {
 	Dispatcher Dispatcher
 
 	// Lease is how long a claim holds without being renewed: the instance that
-	// has died is found out after that. Zero is DefaultLease.
+	// has died is found out after that. Zero is DefaultLease. All instances should
+	// have the same: while it is changed, one by one, the longer is waited for, but
+	// what is said of lost data (CLU-13) and of skewed clocks (CLU-8) is for one lease.
 	Lease time.Duration
 
 	// Lateness and MinPeriod are the engine's figures, see core.Features. Zero

@@ -234,7 +234,7 @@ func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 	defer c.mu.Unlock()
 	lease, rev, result = h.lease, h.rev, h.result
 	long := c.job.LongRunning()
-	lease.Running = false
+	lease.Running, lease.For = false, 0
 	if h.passed.After(lease.Slot) {
 		lease.Slot = h.passed
 	}

@@ -19,6 +19,9 @@ type Lease struct {
 	Owner   string `json:"owner,omitempty"`
 	// Fence is the latest claim's fencing token (CLU-9).
 	Fence uint64 `json:"fence,omitempty"`
+	// For is how long the claim holds, in nanoseconds: instances may differ in it
+	// while a new configuration is rolled out.
+	For time.Duration `json:"for,omitempty"`
 	// Tick is the slot that is run or was run last, Manual the unique part of
 	// its id where it is a manual tick.
 	Tick   time.Time `json:"tick,omitzero"`

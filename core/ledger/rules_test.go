@@ -94,6 +94,29 @@ func TestTakeoverNotBeforeAWholeLease(t *testing.T) {
 	})
 }
 
+// So it is where the instance that takes over has a shorter lease: a new
+// configuration is being rolled out.
+func TestALongerLeaseIsWaitedFor(t *testing.T) {
+	for _, k := range kinds {
+		k.leases = []time.Duration{lease, lease / 5}
+		t.Run(k.name, func(t *testing.T) {
+			inClusterOf(t, k, 2, func(cl *cluster) {
+				cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: lasting(time.Minute)})
+				cl.start(cl.nodes[0])
+				cl.align(time.Hour)
+				cl.start(cl.nodes[1])
+				time.Sleep(7 * time.Second)
+				cl.holder("w").store.Cut(true)
+				time.Sleep(3 * lease)
+				runs := cl.of("w")
+				require.Len(cl.t, runs, 2)
+				require.Equal(cl.t, "n2", runs[1].node)
+				require.Less(cl.t, runs[0].ended, runs[1].began, "the end of the first run, and the beginning of the second")
+			})
+		})
+	}
+}
+
 // So it is where the first renewal was one out of turn, because of a loss.
 func TestALeaseEndsInTimeAfterALoss(t *testing.T) {
 	for i := range 10 {
