@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -40,6 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("config", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	file := flags.String("config", "", "the configuration `FILE` (default the sample)")
+	backend := flags.String("backend", "", "the backend's `NAME`, in place of the configuration's: "+strings.Join(backends.Registered(), ", "))
 	check := flags.Bool("check", false, "say whether the configuration opens and when the workers would run, and end")
 	runFor := flags.Duration("for", 0, "end by itself after so long (default when you press Ctrl-C)")
 	switch err := flags.Parse(args); {
@@ -50,6 +53,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case flags.NArg() > 0 || *runFor < 0:
 		fmt.Fprintln(stderr, "config: there are no arguments but the flags, and -for is not negative")
 		return 2
+	case *backend != "" && !slices.Contains(backends.Registered(), *backend):
+		fmt.Fprintf(stderr, "config: -backend: unknown backend %q: registered: %s\n", *backend, strings.Join(backends.Registered(), ", "))
+		return 2
 	}
 	if *runFor > 0 {
 		var cancel context.CancelFunc
@@ -57,6 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer cancel()
 	}
 	cfg, err := load(*file)
+	cfg.Backend = cmp.Or(*backend, cfg.Backend)
 	if err == nil {
 		if *check {
 			err = preflight(ctx, cfg, stdout)

@@ -15,30 +15,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/seed-891a2e1b/tickwork/backends"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestOneLineChoosesTheBackend: with another word in that line, the program
-// prints the same.
+// TestOneLineChoosesTheBackend: with another word in that line, or with the flag,
+// the program prints the same.
 func TestOneLineChoosesTheBackend(t *testing.T) {
 	data, err := sample.ReadFile("sample.yaml")
 	require.NoError(t, err)
-	var want []string
-	for _, name := range []string{"native", "gocron"} {
-		require.Contains(t, backends.Registered(), name)
-		file := filepath.Join(t.TempDir(), "tickwork.yaml")
-		edited := strings.Replace(string(data), "\nbackend: native\n", "\nbackend: "+name+"\n", 1)
-		require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
-		got := program(t, "-config", file, "-for", "9m59s")
-		if want == nil {
-			want = got
-		}
-		require.Len(t, got, len(want), name)
+	file := filepath.Join(t.TempDir(), "tickwork.yaml")
+	edited := strings.Replace(string(data), "\nbackend: native\n", "\nbackend: gocron\n", 1)
+	require.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
+	want := program(t, "-for", "9m59s")
+	for _, args := range [][]string{{"-config", file}, {"-backend", "gocron"}} {
+		got := program(t, append(args, "-for", "9m59s")...)
+		require.Len(t, got, len(want), "%v", args)
 		for i := range got {
-			require.Equal(t, want[i], got[i], name)
+			require.Equal(t, want[i], got[i], "%v", args)
 		}
 	}
 	for _, line := range []string{
@@ -87,6 +81,7 @@ func TestWhatCannotBeRight(t *testing.T) {
 		{[]string{"-help"}, 0, "-config FILE"},
 		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
 		{[]string{"tickwork.yaml"}, 2, "no arguments but the flags"},
+		{[]string{"-backend", "nowhere"}, 2, `-backend: unknown backend "nowhere": registered: `},
 		{[]string{"-for", "-1s"}, 2, "-for is not negative"},
 		{[]string{"-config", "/nowhere.yaml"}, 1, "config: /nowhere.yaml: cannot be read: "},
 	} {
