@@ -60,6 +60,13 @@ func (c *candidate) again() {
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
 
+// hopeAnew has what fails once more be tried again soon: the broker is back.
+func (c *candidate) hopeAnew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fails = min(c.fails, 1)
+}
+
 // A view is what was known of a worker when something was decided about it. The
 // deed is written against its revisions: what was learned in between, as by a
 // Watcher, makes it a conflict and not a deed upon what nobody has looked at.

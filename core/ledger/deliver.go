@@ -96,6 +96,9 @@ func (c *candidate) answer() {
 	if len(c.waiters) == 0 || !c.known || c.stale || c.doubt != nil || c.revs[0] == 0 {
 		return
 	}
+	if l := &c.lease; c.hold == nil && l.Running && l.Owner == c.e.host.Instance {
+		return // a watch has told of the claim before its answer came: the run is about to begin
+	}
 	left := c.waiters[:0]
 	for _, w := range c.waiters {
 		if d, ended := c.judge(w.tick); ended {

@@ -161,6 +161,7 @@ func (e *engine) contacted(err error) {
 	}
 	if err == nil && was != nil {
 		for _, c := range e.all() {
+			c.hopeAnew()
 			e.submit(c)
 		}
 	}

@@ -18,8 +18,10 @@
 // each a subtest named obligation/case. They run in virtual time, in a
 // testing/synctest bubble each, or with WallClock in real time.
 //
-// A store that passes can be trusted with the rules of the cluster; that the
-// engine on it keeps them is for the package conformance to say.
+// So have engines on the store: that of several instances one claims a slot, that a
+// lease expires and is taken over, that a zombie is fenced off, and that the outcome
+// of a tick is replayed. A store that passes can be trusted with the rules of the
+// cluster; all of these are for the package conformance to test.
 //
 // The suite is itself tested by mutants: stores that are broken in one way each,
 // which it must find out.

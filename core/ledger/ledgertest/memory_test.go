@@ -15,6 +15,9 @@ func TestMemory(t *testing.T) {
 	for name, polled := range map[string]bool{"watched": false, "polled": true} {
 		for clock, wall := range map[string]bool{"virtual": false, "real": true} {
 			t.Run(name+"/"+clock, func(t *testing.T) {
+				if wall {
+					t.Parallel() // it mostly waits
+				}
 				ledgertest.Run(t, ledgertest.Backend{
 					Name:      "memory, " + name,
 					WallClock: wall,

@@ -210,7 +210,29 @@ type shared struct {
 	seen map[string]ledger.State
 }
 
-var mutants = slices.Concat(writeMutants, loadMutants, registryMutants, watchMutants, contextMutants)
+var mutants = slices.Concat(writeMutants, loadMutants, registryMutants, watchMutants, contextMutants, engineMutants)
+
+// swallowing has the writes of a running lease's record that are chosen say that
+// they have happened, when they have not.
+func swallowing(chosen func(w ledger.Write) bool) func(*testing.T) Broker {
+	return breaking(func(b *broken) {
+		s := b.Watcher
+		b.lease = func(ctx context.Context, w ledger.Write) (ledger.State, error) {
+			if now := present(ctx, s, w.Worker); isRunning(now.Lease.Value) && chosen(w) {
+				now.Lease.Value = w.Value
+				return now, nil
+			}
+			return s.WriteLease(ctx, w)
+		}
+	})
+}
+
+func isRunning(record []byte) bool { return bytes.Contains(record, []byte(`"running":true`)) }
+
+var engineMutants = []mutant{
+	{"swallows renewals", []string{"engine/a-lease-holds-while-it-is-renewed-and-is-taken-over-when-it-expires"}, swallowing(func(w ledger.Write) bool { return isRunning(w.Value) })},
+	{"swallows ends", []string{"engine/an-outcome-is-replayed"}, swallowing(func(w ledger.Write) bool { return !isRunning(w.Value) })},
+}
 
 var writeMutants = []mutant{
 	{"forgets the guard", []string{"guard/a-guarded-write-loses-to-a-control-write"}, func(*testing.T) Broker {
@@ -293,7 +315,10 @@ var writeMutants = []mutant{
 			return st, err
 		}
 	})},
-	{"overwrites", []string{"write/compare-and-set", "write/revision-zero-is-a-record-that-is-not-there"}, breaking(func(b *broken) {
+	{"overwrites", []string{
+		"write/compare-and-set", "write/revision-zero-is-a-record-that-is-not-there",
+		"engine/each-slot-runs-once", "engine/what-a-zombie-writes-late-does-not-count",
+	}, breaking(func(b *broken) {
 		s := b.Watcher
 		b.lease = func(ctx context.Context, w ledger.Write) (ledger.State, error) {
 			w.Rev = present(ctx, s, w.Worker).Lease.Rev

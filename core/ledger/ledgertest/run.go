@@ -106,4 +106,4 @@ type kase struct {
 func (c kase) String() string { return fmt.Sprintf("%s/%s", c.about, c.name) }
 
 // suite is all cases.
-var suite = slices.Concat(writeCases, guardCases, contentionCases, loadCases, nameCases, registryCases, lossCases, watchCases, contextCases, closeCases)
+var suite = slices.Concat(writeCases, guardCases, contentionCases, loadCases, nameCases, registryCases, lossCases, watchCases, contextCases, closeCases, engineCases)

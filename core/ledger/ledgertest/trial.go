@@ -25,8 +25,10 @@ type trial struct {
 
 	conns   []conn
 	watches []*watch
+	nodes   []*node
 
 	mu       sync.Mutex
+	runs     []*run
 	failures []string
 	skipped  string
 }
@@ -139,8 +141,13 @@ func (t *trial) host() core.Host {
 	}
 }
 
-// closeAll ends the Watches, and closes what the case has opened and not closed.
+// closeAll stops the engines, ends the Watches, and closes what the case has opened
+// and not closed.
 func (t *trial) closeAll() {
+	for _, n := range t.nodes {
+		n.stop(t)
+	}
+	t.nodes = nil
 	for _, w := range t.watches {
 		w.end()
 	}
