@@ -77,6 +77,12 @@ func (s *story) skip(at float64, node, reason string, slot float64, n int) *stor
 	return s
 }
 
+// says has a node say what is wrong with the broker, or, with nothing, that it is back.
+func (s *story) says(at float64, node, err string) *story {
+	s.events = append(s.events, Event{At: sec(at), Kind: Broker, Node: node, Err: err})
+	return s
+}
+
 // two are nodes a and b, up from the beginning.
 func two() *story { return (&story{}).at(0, Started, "a").at(0, Started, "b") }
 
@@ -117,6 +123,27 @@ func TestCheck(t *testing.T) {
 			story: begun().at(25, Cut, "a").run(30, "a", 30).ends(31).
 				run(39, "b", 30).with(redelivered).ends(39.5).run(40, "b", 40).ends(41),
 			until: 45,
+		},
+		{
+			name: "completed-while-the-broker-has-no-leader",
+			story: begun().at(29, BrokerDown, "").at(30, BrokerUp, "").run(29.5, "a", 30).ends(31).
+				says(33, "a", "no leader").says(35, "a", "").at(37, Killed, "a").
+				run(44, "b", 30).with(redelivered).ends(44.5).skip(44, "b", "overlap", 40, 1),
+			until: 45,
+		},
+		{
+			name: "completed-long-before-its-node-died",
+			story: begun().at(29, BrokerDown, "").at(30, BrokerUp, "").run(29.5, "a", 30).ends(31).
+				says(33, "a", "no leader").says(35, "a", "").at(39, Killed, "a").
+				run(44, "b", 30).with(redelivered).ends(44.5).skip(44, "b", "overlap", 40, 1),
+			until: 45, want: []string{"CLU-1"},
+		},
+		{
+			name: "a-node-says-without-a-reason-that-it-has-no-broker",
+			story: begun().run(30, "a", 30).ends(31).
+				says(33, "a", "no leader").says(35, "a", "").at(37, Killed, "a").
+				run(44, "b", 30).with(redelivered).ends(44.5).skip(44, "b", "overlap", 40, 1),
+			until: 45, want: []string{"CLU-1"},
 		},
 
 		{name: "two-at-a-time", story: begun().run(30, "a", 30).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},

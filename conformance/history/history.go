@@ -40,6 +40,8 @@ type History struct {
 	Runs   []Run   // in the order in which they began
 	Skips  []Skip  // in the order in which they were told
 	Faults []Fault // in the order in which they began
+	// Unreached is when nodes say that they did not reach the broker (Broker).
+	Unreached []Fault
 	// Nodes are when each came up.
 	Nodes map[string]time.Time
 	// From and Until are when the first and the last thing happened.
@@ -130,8 +132,12 @@ func New(events []Event) *History {
 			h.Skips = append(h.Skips, Skip{At: e.At, Node: e.Node, Worker: e.Worker, Slot: e.Slot, Reason: e.Reason, Count: e.Count})
 		case Cut, Frozen, BrokerDown:
 			h.Faults = append(h.Faults, Fault{Node: e.Node, What: e.Kind, At: e.At})
+		case Broker:
+			if over(h.Unreached, e); e.Err != "" {
+				h.Unreached = append(h.Unreached, Fault{Node: e.Node, What: Broker, At: e.At})
+			}
 		case Healed, Thawed, BrokerUp:
-			h.over(e)
+			over(h.Faults, e)
 		case Killed, Stopping, BrokerLost:
 			h.Faults = append(h.Faults, Fault{Node: e.Node, What: e.Kind, At: e.At, Until: e.At})
 			if e.Kind == Killed {
@@ -143,11 +149,12 @@ func New(events []Event) *History {
 }
 
 // ends is the fault that an event ends.
-var ends = map[Kind]Kind{Healed: Cut, Thawed: Frozen, BrokerUp: BrokerDown}
+var ends = map[Kind]Kind{Healed: Cut, Thawed: Frozen, BrokerUp: BrokerDown, Broker: Broker}
 
-func (h *History) over(e Event) {
-	for i := range h.Faults {
-		if f := &h.Faults[i]; f.Node == e.Node && f.What == ends[e.Kind] && f.Until.IsZero() {
+// over ends the fault that an event ends.
+func over(faults []Fault, e Event) {
+	for i := range faults {
+		if f := &faults[i]; f.Node == e.Node && f.What == ends[e.Kind] && f.Until.IsZero() {
 			f.Until = e.At
 		}
 	}

@@ -56,7 +56,31 @@ func (j *judge) recorded(d *delivery) bool {
 	if r.Disowned && len(j.h.suffered(r.Node, d.first().Begin, r.End, Cut, Frozen, BrokerDown)) > 0 {
 		return false // a late result (CLU-10)
 	}
-	return len(j.h.suffered(r.Node, r.End, r.End.Add(j.p.Lateness), Killed, Cut, Frozen, BrokerDown)) == 0
+	return len(j.h.suffered(r.Node, r.End, r.End.Add(j.p.Lateness), Killed, Cut, Frozen, BrokerDown)) == 0 && !j.unwritten(r)
+}
+
+// unwritten tells whether a run ended while its node had no broker, as it says, and
+// the node was killed before it could write that down: a broker that is up again may
+// have to elect a leader first, and what was asked of it meanwhile has to come to
+// nothing before it is asked again. That takes a fifth of the failover at most.
+func (j *judge) unwritten(r *Run) bool {
+	while := j.p.Failover / 5
+	for _, said := range j.h.Unreached {
+		if said.Node != r.Node || said.At.After(r.End.Add(while)) || !said.Until.IsZero() && said.Until.Before(r.End) {
+			continue
+		}
+		if len(j.h.suffered(r.Node, said.At.Add(-j.p.Failover), said.At, Cut, BrokerDown)) == 0 {
+			continue // it has no reason to say so
+		}
+		until := said.Until
+		if until.IsZero() {
+			until = j.h.Until
+		}
+		if len(j.h.suffered(r.Node, r.End, until.Add(while+j.p.Lateness), Killed)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // forgotten tells whether the broker has lost what a node wrote at some time, and
