@@ -316,12 +316,7 @@ func (c *candidate) passes(slot time.Time) bool {
 		c.mu.Unlock()
 		return true
 	}
-	from := c.since
-	for _, t := range []time.Time{c.from, h.lease.Slot, h.passed} {
-		if t.After(from) {
-			from = t
-		}
-	}
+	from := later(later(h.lease.Slot, c.from), h.passed)
 	if !slot.After(from) { // it was counted when the lease was claimed
 		c.mu.Unlock()
 		return true

@@ -207,3 +207,37 @@ func TestAnInstanceThatStopsHandsBack(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// Slots that nobody was there to claim, and one that falls due in a run by hand,
+// which came before them: all are accounted for.
+func TestAnOverlapCountsWhatWasMissedBefore(t *testing.T) {
+	inCluster(t, 1, func(cl *cluster) {
+		w := core.Worker{Name: "w", Schedule: core.Every(4 * time.Second), AtMostOnce: true, Run: lasting(6 * time.Second)}
+		first := cl.nodes[0]
+		cl.add(w)
+		cl.start()
+		cl.align(4 * time.Second)
+		require.NoError(cl.t, first.m.Trigger(cl.t.Context(), "w")) // waits for the run in progress
+		ctx, cancel := context.WithCancel(cl.t.Context())
+		cancel()
+		_ = first.m.Stop(ctx)
+		first.stopped = true
+		time.Sleep(30 * time.Second)
+		second := cl.join(core.Options{})
+		cl.add(w, second)
+		cl.start(second)
+		time.Sleep(20 * time.Second)
+
+		runs := cl.of("w")
+		require.NotEmpty(cl.t, runs[1].tick.Manual, "the second run is the one by hand")
+		ran := 0
+		for _, r := range runs {
+			if r.tick.Manual == "" {
+				ran++
+			}
+		}
+		skips := second.status("w").Skips
+		due := 1 + int(time.Since(runs[0].tick.Slot)/(4*time.Second))
+		require.Equal(cl.t, due, ran+int(skips.Overlap+skips.Missed), "slots: %d ran, skipped were %+v", ran, skips)
+	})
+}
