@@ -136,5 +136,6 @@ func (o *object) timeValue(t time.Time) {
 	if err != nil {
 		panic(fmt.Sprintf("ledger: encode the time %s: %v", t, err)) // of a year after 9999: no schedule has it
 	}
-	*o = append(text, '"')
+	*o = text
+	*o = append(*o, '"')
 }

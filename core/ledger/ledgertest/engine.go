@@ -57,7 +57,7 @@ var engineCases = []kase{
 		t.nodes[first.node].link.sever(false)
 		t.eventually("its tick is run again", func() bool { return len(t.ran()) > 1 })
 		second := t.ran()[1]
-		cause, lost := first.lost()
+		lost, cause := first.lost()
 		assert.Equal(t, first.tick.ID(), second.tick.ID())
 		assert.True(t, second.tick.Redelivered, "the second is marked")
 		assert.Greater(t, second.tick.Fence, first.tick.Fence, "the second's fence")
@@ -148,10 +148,10 @@ func (r *run) lose(cause error) {
 	r.cause, r.ended = cause, time.Now()
 }
 
-func (r *run) lost() (cause error, at time.Time) {
+func (r *run) lost() (at time.Time, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.cause, r.ended
+	return r.ended, r.cause
 }
 
 // A node is an instance with an engine on the store.
