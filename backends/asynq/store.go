@@ -119,11 +119,7 @@ func (s *store) WriteControl(ctx context.Context, w ledger.Write) (ledger.State,
 
 func (s *store) write(ctx context.Context, field string, w ledger.Write, guard string) (ledger.State, error) {
 	keys := []string{s.workerKey(w.Worker)}
-	id := ""
-	if s.target.lent != nil { // it may send a write again
-		id = s.writes.next()
-	}
-	answer, err := writeScript.Run(ctx, s.client, keys, field, strconv.FormatUint(w.Rev, 10), w.Value, guard, id).Slice()
+	answer, err := writeScript.Run(ctx, s.client, keys, field, strconv.FormatUint(w.Rev, 10), w.Value, guard, s.writes.next()).Slice()
 	if err != nil {
 		return ledger.State{}, fmt.Errorf("write the %s record of %s: %w", field, w.Worker, err)
 	}
@@ -239,8 +235,8 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	return members, nil
 }
 
-// writeNames names each write, so that one that a client sends twice, as it may
-// where it got no answer, is known for the same.
+// writeNames names each write, so that one that a client sends twice, as that of a
+// Redis Cluster may where it got no answer, is known for the same.
 type writeNames struct {
 	prefix string
 	n      atomic.Uint64

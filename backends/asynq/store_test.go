@@ -1,6 +1,9 @@
 package asynq_test
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +28,21 @@ func TestStore(t *testing.T) {
 				mini := redistest.NewMini()
 				one, other := stores(func() redis.UniversalClient { return mini.Client("") })
 				return ledgertest.Broker{Open: one, Other: other, Lose: mini.FlushAll, Down: mini.Down}
+			},
+		})
+	})
+	t.Run("a client that sends each write twice", func(t *testing.T) {
+		ledgertest.Run(t, ledgertest.Backend{
+			Name: "twice",
+			Only: []string{"write", "guard"},
+			New: func(*testing.T) ledgertest.Broker {
+				mini := redistest.NewMini()
+				one, other := stores(func() redis.UniversalClient {
+					client := mini.Client("")
+					client.AddHook(twice{})
+					return client
+				})
+				return ledgertest.Broker{Open: one, Other: other}
 			},
 		})
 	})
@@ -53,4 +71,38 @@ func TestStore(t *testing.T) {
 			},
 		})
 	})
+}
+
+// twice has a client send each script twice that writes a record, as one does that
+// tries again when it got no answer.
+type twice struct{}
+
+func (twice) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if writes(cmd) {
+			_ = next(ctx, cmd) // the answer is lost
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (twice) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if slices.ContainsFunc(cmds, writes) {
+			_ = next(ctx, cmds)
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// writes tells whether a command runs write.lua: it has one key, that of a worker.
+func writes(cmd redis.Cmder) bool {
+	args := cmd.Args()
+	if len(args) < 4 || args[2] != 1 {
+		return false
+	}
+	key, _ := args[3].(string)
+	return strings.Contains(key, "}:w:")
 }

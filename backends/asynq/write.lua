@@ -3,7 +3,7 @@
 --
 -- KEYS  the worker's hash
 -- ARGV  the record's field, its revision, its new value, the guard or "", and
---       what names this very write, or "" where it cannot come twice
+--       what names this very write
 --
 -- Returns whether it was written, and both records as they are then: lease and
 -- its revision, control and its revision. The value that was written is left out.
@@ -13,7 +13,7 @@ local at = field == 'lease' and 1 or 2
 
 if (now[at] or '0') ~= rev or (guard ~= '' and (now[2] or '0') ~= guard) then
 	-- A client may have sent this write before, and lost the answer.
-	local mine = id ~= '' and redis.call('HGET', key, field .. '_write') == id
+	local mine = redis.call('HGET', key, field .. '_write') == id
 	local all = redis.call('HMGET', key, 'lease', 'control')
 	return {mine and 1 or 0, all[1], now[1], all[2], now[2]}
 end
@@ -25,10 +25,7 @@ if next <= before then
 	next = before + 1
 end
 now[at] = string.format('%.0f', next)
-redis.call('HSET', key, field, value, field .. '_rev', now[at])
-if id ~= '' then
-	redis.call('HSET', key, field .. '_write', id)
-end
+redis.call('HSET', key, field, value, field .. '_rev', now[at], field .. '_write', id)
 
 local other = field == 'lease' and 'control' or 'lease'
 local kept = now[3 - at] and redis.call('HGET', key, other)
