@@ -40,8 +40,9 @@ type Config struct {
 	Namespace string
 
 	// Lease is how long a run holds without its instance being heard of; after
-	// one and a half of it, another instance runs the slot again. At least
-	// MinLease. Zero is ledger.DefaultLease, 10 seconds.
+	// one and a half of it, another instance runs the slot again. All instances
+	// should have the same, see ledger.Config. At least MinLease. Zero is
+	// ledger.DefaultLease, 10 seconds.
 	Lease time.Duration `yaml:"lease"`
 
 	// Poll is how often an instance looks for ticks that it was not told of:
@@ -51,7 +52,8 @@ type Config struct {
 	Poll time.Duration `yaml:"poll"`
 
 	// Retention is how long asynq's tools show a tick that has completed. Zero
-	// is 20 periods of the worker, and between a minute and an hour.
+	// is 20 periods of the worker, and between a minute and an hour; an hour for
+	// the first since the start. Failed ones asynq keeps in its archive.
 	Retention time.Duration `yaml:"retention"`
 }
 

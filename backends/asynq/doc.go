@@ -19,6 +19,10 @@
 // on it. A slot that asynq has not brought to anybody within a fifth of the lease,
 // and a second at least, is claimed without it.
 //
+// How many runs are in progress at a time on an instance is for
+// core.Options.MaxConcurrent to say. Asynq's own Concurrency is set so high that no
+// tick waits for another's run.
+//
 // # What asynq's tools show
 //
 // The asynq command and asynqmon show ticks in the queue "tickwork", or
@@ -26,7 +30,10 @@
 // JSON. A task is completed when its slot has come to its end, with a result
 // that says so where it was not run ("skipped: overlap"), and archived, with
 // the run's error, when the run has failed. Completed ones are kept for
-// Config.Retention. The records of the ledger are JSON too:
+// Config.Retention, archived ones for as long as asynq keeps its archive: 90 days,
+// and the latest 10,000. The task of an instance that has died is shown as active
+// until asynq recovers it, a minute or two later; its slot has long been run again.
+// The records of the ledger are JSON too:
 //
 //	redis-cli hgetall 'tickwork:{tickwork}:w:send-invoices'
 //
@@ -53,6 +60,12 @@
 //	+@connection +evalsha +eval +subscribe +unsubscribe +time
 //	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
 //	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
+//
+// In a Redis Cluster its client also needs +cluster|slots, and +readonly where its
+// URL says read_only.
+//
+// A rediss URL trusts the certificates that the system trusts. For a CA of your own,
+// or a client's certificate, give Config.Client one with its tls.Config.
 //
 // While Redis is away go-redis prints each connection that it does not get on
 // standard error; its SetLogger, or its package logging, changes that for the

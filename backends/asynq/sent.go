@@ -25,14 +25,15 @@ func newSent() sent { return sent{last: make(map[string]dispatch)} }
 // mostLag bounds what is believed of a lag: the tick may be one that was left over.
 const mostLag = 10 * time.Second
 
-// note notes that a tick is being dispatched. It returns the worker's period, as
-// far as it is known, and whether the tick need not be: where the queue is behind,
+// note notes that a tick is being dispatched. It returns the worker's period, an
+// hour where that is not known, and whether the tick need not be: where the queue is behind,
 // one of the worker's is still in it that will be run as the latest slot which
 // is due then. Without that a queue with more ticks than can be run would get
 // ever longer, and bring nothing but ticks that are too old.
 func (s *sent) note(tick core.Tick, now time.Time) (period time.Duration, again bool) {
-	if tick.Manual != "" { // rare
-		return time.Hour, false
+	period = time.Hour // of a tick by hand, and of the first, which are rare
+	if tick.Manual != "" {
+		return period, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +55,8 @@ func (s *sent) arrived(lag time.Duration, now time.Time) {
 	s.lag, s.at = min(lag, mostLag), now
 }
 
-// retention is how long a tick of a worker is shown that has completed: 20
-// periods, which are zero where they are not known.
+// retention is how long a tick of a worker is shown that has completed: 20 periods,
+// within bounds.
 func retention(period time.Duration) time.Duration {
 	const least, most = time.Minute, time.Hour
 	return min(max(20*min(period, most), least), most)
