@@ -21,6 +21,9 @@ var clusterMutants = []mutant{
 	{name: "cluster-nobody-shares-a-ledger", breaks: []string{"CLU-1"}, world: wrongWorld{
 		node: func(n *Node, _ *core.Options) { n.Namespace += n.Name },
 	}},
+	{name: "cluster-nobody-sees-the-others-run", breaks: []string{"CLU-2"}, world: wrongWorld{
+		read: func(l *liar, lease *ledger.Lease) { lease.Running = lease.Running && lease.Owner == l.instance },
+	}},
 	{name: "cluster-a-lease-is-not-renewed", breaks: []string{"CLU-2"}, world: wrongWorld{
 		lease: func(l *liar, before, next *ledger.Lease) verdictOnWrite {
 			if before.Running && next.Running && before.Fence == next.Fence {
@@ -78,6 +81,16 @@ var clusterMutants = []mutant{
 				}
 			})()
 			return run(inner)
+		},
+	}},
+	{name: "cluster-a-late-release-is-accepted", breaks: []string{"CLU-10"}, world: wrongWorld{
+		runs: func(w *memoryWorld, ctx context.Context, run func(context.Context) error) error {
+			err := run(ctx)
+			if tick, _ := core.TickFrom(ctx); errors.Is(context.Cause(ctx), core.ErrLeaseLost) {
+				time.Sleep(time.Second) // others have run meanwhile
+				w.record(tick)
+			}
+			return err
 		},
 	}},
 	{name: "cluster-nothing-is-handed-back", breaks: []string{"CLU-11"}, world: wrongWorld{
