@@ -16,7 +16,53 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-func init() { groups = append(groups, outageCases) }
+func init() { groups = append(groups, unreachedCases, outageCases) }
+
+// STA-6: the broker is away when Start is called.
+var unreachedCases = []kase{
+	clustered("STA-6", "start-tries-until-its-context-ends", nil, func(c *cluster) {
+		midway(c.trial, c.period())
+		c.down()
+		c.refuses(c.open("a", site{}, work("w", c.shortly(), nothing)), 3*time.Second, true)
+	}),
+
+	clustered("STA-6", "or-the-connect-timeout-where-that-has-no-deadline", nil, func(c *cluster) {
+		midway(c.trial, c.period())
+		c.down()
+		for _, timeout := range []time.Duration{2 * time.Second, 7 * time.Second} {
+			at := site{options: core.Options{ConnectTimeout: timeout}}
+			c.refuses(c.open("a", at, work("w", c.shortly(), nothing)), timeout, false)
+		}
+	}),
+
+	clustered("STA-6", "a-broker-that-comes-meanwhile-is-reached", nil, func(c *cluster) {
+		p := c.period()
+		midway(c.trial, p)
+		n := c.open("a", site{options: core.Options{ConnectTimeout: p}}, work("w", core.Every(time.Second), nothing))
+		c.down()
+		time.AfterFunc(p/2, c.up)
+		c.must(n.m.Start(context.Background()), "Start, while the broker comes up after half of the connect timeout")
+		c.await(c.failover()+c.slack(), "w", 3)
+	}),
+}
+
+// refuses wants Start to fail after a time, and not before, and to say of what.
+func (c *cluster) refuses(n *node, after time.Duration, deadline bool) {
+	ctx := context.Background()
+	if deadline {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, after)
+		defer cancel()
+	}
+	began := time.Now()
+	err := n.m.Start(ctx)
+	took := time.Since(began)
+	require.Error(c, err, "Start without a broker")
+	assert.GreaterOrEqual(c, took, after, "how long Start has tried")
+	assert.LessOrEqual(c, took, after+c.failover()/5+c.slack(), "how long Start has tried")
+	assert.Contains(c, err.Error(), c.features.Engine, "the error names the engine")
+	assert.Empty(c, c.runs("w"), "runs")
+}
 
 // CLU-6, and PER-7 across a cluster: the broker is away, or nobody is there.
 var outageCases = []kase{

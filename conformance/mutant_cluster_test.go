@@ -15,6 +15,9 @@ func init() { mutants = append(mutants, clusterMutants) }
 // Clusters that are broken in one way: the ledger's engine on a store that lies, or
 // told the wrong thing.
 var clusterMutants = []mutant{
+	{name: "cluster-start-does-not-wait", breaks: []string{"STA-6"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return impatient{e} },
+	}},
 	{name: "cluster-at-most-once-is-as-usual", breaks: []string{"CLU-1"}, world: wrongWorld{
 		worker: func(w *core.Worker) { w.AtMostOnce = false },
 	}},
@@ -163,6 +166,15 @@ var clusterMutants = []mutant{
 			return written
 		},
 	}},
+}
+
+// impatient does not wait for the broker.
+type impatient struct{ core.ClusterEngine }
+
+func (i impatient) Start(ctx context.Context, host core.Host) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return i.ClusterEngine.Start(ctx, host)
 }
 
 // boasting declares a failover time that it does not keep.

@@ -10,10 +10,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-func init() {
-	mutants = append(mutants, startMutants)
-	immune["STA-6"] = "the native engine has no broker that could be out of reach; the distributed engines' issue brings the case and its mutant"
-}
+func init() { mutants = append(mutants, startMutants) }
 
 var startMutants = []mutant{
 	{name: "run-on-start-is-run-on-add", breaks: []string{"STA-1", "STA-3", "PER-6", "OBS-4"}, open: altering(func(a *altered, opts *core.Options) {
