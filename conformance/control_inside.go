@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -144,10 +145,12 @@ var insideCases = []kase{
 	}},
 	{rule: "CTL-5", name: "a-second-attempt-may-do-the-same", needs: []core.Feature{core.FeatureRemove, core.FeatureRetry, core.FeatureTimeout}, run: func(t *trial) {
 		m := t.open(core.Options{Middleware: []core.Middleware{through}})
+		var asked atomic.Bool
 		w := t.worker("insider", core.Every(t.period()), func(ctx context.Context) error {
 			if tick, _ := core.TickFrom(ctx); tick.Attempt == 1 {
 				return errBoom
 			}
+			defer asked.Store(true)
 			assert.NoError(t, m.Remove(ctx, "insider"), "Remove of itself in a second attempt")
 			assert.NoError(t, m.Stop(ctx), "Stop in a second attempt")
 			return nil
@@ -157,6 +160,7 @@ var insideCases = []kase{
 		require.NoError(t, m.Add(context.Background(), w))
 		require.NoError(t, m.Start(context.Background()))
 		t.awaitCalls("insider", 2)
+		t.eventually(t.soon(), "the second attempt has asked for both", asked.Load)
 		require.NoError(t, t.stopping(m).within(t.soon()), "Stop from outside")
 		assert.NoError(t, t.calls("insider")[1].err, "the run went on to its end")
 	}},
