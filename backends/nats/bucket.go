@@ -58,7 +58,8 @@ func (e *configError) Error() string { return e.reason }
 
 // mended returns the configuration with which a bucket that was found is right,
 // and whether that is another one than it has. It never takes away: more
-// replicas stay, and so does what a newer version has made.
+// replicas stay, and so does what a newer version has made. One that lacks only
+// our mark is left as it is, since whoever made it may not permit an update.
 func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig, changed bool, err error) {
 	cfg = found
 	switch {
@@ -75,10 +76,11 @@ func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig
 		cfg.Replicas, changed = b.replicas, true
 	}
 	have, _ := strconv.Atoi(found.Metadata[versionKey])
-	if have >= version {
+	_, marked := found.Metadata[versionKey]
+	want := b.config()
+	if have >= version || !marked && !changed && found.AllowDirect == want.AllowDirect {
 		return cfg, changed, nil
 	}
-	want := b.config()
 	cfg.AllowDirect, cfg.Description = want.AllowDirect, want.Description
 	cfg.Metadata = map[string]string{versionKey: want.Metadata[versionKey]}
 	for key, value := range found.Metadata {
@@ -108,7 +110,7 @@ func (b bucket) open(ctx context.Context, js jetstream.JetStream) (jetstream.Key
 	}
 	if changed {
 		if stream, err = js.UpdateStream(ctx, cfg); err != nil {
-			return nil, nil, fmt.Errorf("bring the bucket %s up to date: %w", b.name, err)
+			return nil, nil, fmt.Errorf("update the bucket %s (replicas %d, allow_direct %t): %w", b.name, cfg.Replicas, cfg.AllowDirect, err)
 		}
 	}
 	kv, err := js.KeyValue(ctx, b.name)

@@ -37,10 +37,10 @@
 // # The bucket
 //
 // It is made by the first instance, and is named after the namespace. An existing
-// one is taken as it is: replicas are added if Config wants more, never taken
-// away, and an older version of this package leaves alone what a newer one has
-// changed. One that would lose records (a TTL, or a limit with old records
-// discarded) is refused.
+// one is taken as it is, but that replicas are added if Config wants more, and
+// direct reads turned off. Replicas are never taken away, and an older version of
+// this package leaves alone what a newer one has changed. One that would lose
+// records (a TTL, or a limit with old records discarded) is refused.
 //
 //	nats kv ls tickwork_default                     # what there is
 //	nats kv get tickwork_default w.delete-old-logs  # who runs it, what was run last
@@ -56,8 +56,7 @@
 // # Permissions
 //
 // A user needs these, and no more, in the account in which JetStream is enabled;
-// for another namespace write its bucket's name. With CREATE denied, the bucket
-// must exist. With fewer replicas than Config wants, STREAM.UPDATE is needed once.
+// for another namespace write its bucket's name.
 //
 //	publish: [
 //	  "$KV.tickwork_default.>"
@@ -72,6 +71,16 @@
 //	subscribe: [
 //	  "_INBOX.>"
 //	]
+//
+// STREAM.CREATE is for the instance that makes the bucket. Without it somebody
+// else makes it, and turns off direct reads, which a replica may answer that is
+// behind:
+//
+//	nats kv add tickwork_default --replicas 3
+//	nats stream edit KV_tickwork_default --no-allow-direct --force
+//
+// A bucket that has them on, or fewer replicas than Config wants, is updated by
+// the first instance, which needs STREAM.UPDATE for that.
 //
 // A prefix of one's own for the inbox is nats.CustomInboxPrefix in Config.Options.
 //
