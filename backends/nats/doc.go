@@ -27,9 +27,13 @@
 // ErrLeaseLost only if they could not renew for nine tenths of a lease, so the
 // lease must be longer than an election takes.
 //
-// With one replica a server that loses power can lose the writes of its last two
-// minutes: see nats-server's sync_interval. What living instances know of that
-// they write back.
+// A server acknowledges a write before it is safely on the disk, which all are
+// every two minutes. A server that is killed loses nothing. With one replica, one
+// that loses power can lose the writes of its last two minutes; with three,
+// servers that lose power at once can, or one of them while another is behind.
+// What living instances know of that they write back; other slots may run again.
+// With sync_interval: always, in the jetstream block of the servers'
+// configuration, a write is acknowledged when it is on the disk, and is slower.
 //
 // All instances must have the same Lease, and clocks that differ by less than
 // five seconds from the servers'.

@@ -36,8 +36,8 @@ func (c Config) loses() string {
 	if c.Storage == "memory" {
 		return "the servers keep the ledger in memory: when all that have it have ended, what no living instance knows is forgotten, and a worker begins as one seen for the first time"
 	}
-	if c.Replicas <= 1 {
-		return "a server that loses power may lose what it wrote in the last two minutes (sync_interval); what no living instance knows of that is forgotten, and its slots may run again"
+	if c.Replicas > 1 {
+		return "servers that lose power at once, or one while another is behind, may lose what they acknowledged in the last two minutes (sync_interval); what no living instance knows of that is forgotten, and its slots may run again"
 	}
-	return ""
+	return "a server that loses power may lose what it wrote in the last two minutes (sync_interval); what no living instance knows of that is forgotten, and its slots may run again"
 }
