@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -233,6 +232,6 @@ func (s *store) sweep(ctx context.Context) {
 	op, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	if _, err := s.Instances(op); err != nil {
-		s.host.Logger.Debug("nats: the registry was not swept", "error", fmt.Errorf("%w", err))
+		s.host.Logger.Debug("nats: the registry was not swept", "error", err)
 	}
 }

@@ -75,10 +75,12 @@ func (s *store) connect(ctx context.Context, host core.Host) (err error) {
 	if s.link, err = connect(ctx, s.cfg, host); err != nil {
 		return err
 	}
-	s.js, err = jetstream.New(s.link.nc)
 	s.link.back = s.watchAnew
 	go s.link.follow()
-	return err
+	if s.js, err = jetstream.New(s.link.nc); err != nil {
+		return errors.Join(fmt.Errorf("JetStream on %s: %w", s.link.name(), err), s.Close(ctx))
+	}
+	return nil
 }
 
 // reach tells whether Open would succeed, as far as that can be known without
