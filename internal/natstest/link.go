@@ -1,6 +1,7 @@
 package natstest
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"sync"
@@ -16,6 +17,9 @@ type Link struct {
 	mu    sync.Mutex
 	cut   bool
 	conns map[*wire]struct{}
+	last  []byte // what cuts the link when it is sent
+	left  int    // for the so-maniest time
+	after chan struct{}
 }
 
 // NewLink returns a link to a server.
@@ -58,6 +62,32 @@ func (l *Link) Cut(cut bool) {
 	l.cut = cut
 }
 
+// LoseAnswer has the link cut itself by the nth message to a subject from now on:
+// the message arrives, and what the server answers does not. The channel is closed
+// then.
+func (l *Link) LoseAnswer(subject string, nth int) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last, l.left, l.after = []byte("PUB "+subject+" "), nth, make(chan struct{})
+	return l.after
+}
+
+// isLast tells whether what is sent is what cuts the link, which is cut from then
+// on.
+func (l *Link) isLast(b []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut || l.left == 0 {
+		return false
+	}
+	if l.left = max(0, l.left-bytes.Count(b, l.last)); l.left > 0 {
+		return false
+	}
+	l.cut = true
+	close(l.after)
+	return true
+}
+
 func (l *Link) isCut() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +102,7 @@ type wire struct {
 }
 
 func (w *wire) Write(b []byte) (int, error) {
-	if w.link.isCut() {
+	if !w.link.isLast(b) && w.link.isCut() {
 		return len(b), nil
 	}
 	return w.Conn.Write(b)
