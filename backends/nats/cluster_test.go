@@ -1,10 +1,14 @@
 package nats_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -34,6 +38,9 @@ func TestServerIsRestarted(t *testing.T) {
 	t.Logf("%d runs, the longest gap %s", runs.count(), runs.gap("quick"))
 }
 
+// election is how long servers take at most to elect a leader, as Config.Lease says.
+const election = 10 * time.Second
+
 // In a cluster of three, runs go on after the ledger's leader has ended, and when
 // it is back.
 func TestLeaderEnds(t *testing.T) {
@@ -53,8 +60,105 @@ func TestLeaderEnds(t *testing.T) {
 	require.NotNil(t, leader)
 	leader.Shutdown()
 	runs.more(t, 20)
-	t.Logf("%d runs, the longest gap %s", runs.count(), runs.gap("quick"))
 	require.NoError(t, leader.Start())
 	runs.more(t, 20)
 	runs.judge(t)
+	noLonger(t, runs, "quick", 200*time.Millisecond, election, 3*time.Second)
+}
+
+// Three servers are killed and started again one after the other, each when the one
+// before is back and has caught up: no slot runs twice, and a worker waits for little
+// longer than the election of a leader.
+func TestRollingRestart(t *testing.T) {
+	inRealTime(t)
+	children, err := natstest.NewChildren(3)
+	require.NoError(t, err)
+	servers := &ownServers{all: children}
+	t.Cleanup(servers.Close)
+	cfg := nats.Config{URL: servers.Address(), Replicas: 3}
+	runs := newRecorder()
+	for i := range 3 {
+		instance := fmt.Sprint("instance-", i)
+		start(t, cfg, instance,
+			runs.worker("one", instance, time.Second, 0),
+			runs.worker("two", instance, time.Second, 300*time.Millisecond))
+	}
+	runs.more(t, 10)
+	outage := outages(t, cfg.URL)
+	for _, c := range children {
+		caughtUp(t, cfg.URL, ledgerStream)
+		require.NoError(t, c.Kill())
+		time.Sleep(2 * time.Second)
+		require.NoError(t, c.Start())
+		runs.more(t, 10)
+	}
+	caughtUp(t, cfg.URL, ledgerStream)
+	runs.judge(t)
+	longest := outage()
+	t.Logf("the ledger had no leader for %s at most", longest)
+	noLonger(t, runs, "one", time.Second, longest, nats.DefaultLease)
+	noLonger(t, runs, "two", time.Second, longest, nats.DefaultLease)
+}
+
+// noLonger fails the test if a worker with a period waited for longer than the
+// ledger did, and than a request of that time which nobody answers (a fifth of the
+// lease) and the pause after it (an eighth).
+func noLonger(t *testing.T, runs *recorder, worker string, period, outage, lease time.Duration) {
+	t.Helper()
+	engine, err := nats.NewEngine(nats.Config{})
+	require.NoError(t, err)
+	gap := runs.gap(worker)
+	t.Logf("the longest gap between the runs of %s, every %s: %s", worker, period, gap)
+	assert.LessOrEqual(t, gap, period+outage+lease/5+lease/8+engine.Features().Lateness, "the longest gap between the runs of %s", worker)
+}
+
+// outages writes to the ledger's bucket all the time, beside the ledger. What it
+// returns ends that, and tells the longest time between writes that succeeded.
+func outages(t *testing.T, url string) (end func() (longest time.Duration)) {
+	t.Helper()
+	nc, err := natsgo.Connect(url, natsgo.MaxReconnects(-1), natsgo.ReconnectWait(50*time.Millisecond))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	kv, err := js.KeyValue(t.Context(), "tickwork_default")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan time.Duration, 1)
+	go func() {
+		longest, last := time.Duration(0), time.Now()
+		for ctx.Err() == nil {
+			op, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+			if _, err := kv.Put(op, "probe", nil); err == nil {
+				longest, last = max(longest, time.Since(last)), time.Now()
+			}
+			stop()
+			time.Sleep(20 * time.Millisecond)
+		}
+		told <- longest
+	}()
+	t.Cleanup(cancel)
+	return func() time.Duration {
+		cancel()
+		return <-told
+	}
+}
+
+// caughtUp waits until a stream has a leader, and all its replicas what that has.
+func caughtUp(t *testing.T, url, stream string) {
+	t.Helper()
+	nc, err := natsgo.Connect(url)
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		s, err := js.Stream(t.Context(), stream)
+		if err != nil {
+			return false
+		}
+		group := s.CachedInfo().Cluster
+		return group != nil && group.Leader != "" && len(group.Replicas) == 2 &&
+			!slices.ContainsFunc(group.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
+	}, patience, 100*time.Millisecond, "%s has caught up", stream)
 }

@@ -113,9 +113,7 @@ func (s *served) end() error { return errors.Join(s.server.Stop(), os.RemoveAll(
 // In real time, over TCP: one server for all cases, with a namespace for each
 // manager.
 func TestConformanceWallClock(t *testing.T) {
-	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
-		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
-	}
+	inRealTime(t)
 	server := startServer(t)
 	config := func(namespace int64) nats.Config {
 		return nats.Config{URL: server.URL(), Namespace: fmt.Sprint("case-", namespace), Lease: wallLease}

@@ -124,8 +124,23 @@ func TestSoak(t *testing.T) { conformance.Soak(t, processBackend(newServer)) }
 func TestSoakOfThree(t *testing.T) { conformance.Soak(t, processBackend(newServers)) }
 
 func TestProcesses(t *testing.T) {
+	inRealTime(t)
+	conformance.Processes(t, processBackend(newServer))
+}
+
+// TestProcessesOfThree is TestProcesses on a cluster of three servers, of which the
+// leader is killed.
+func TestProcessesOfThree(t *testing.T) {
+	inRealTime(t)
+	b := processBackend(newServers)
+	b.Name = "nats-three"
+	conformance.Processes(t, b)
+}
+
+// inRealTime skips a test that judges times, unless it is asked for.
+func inRealTime(t *testing.T) {
+	t.Helper()
 	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
 		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
 	}
-	conformance.Processes(t, processBackend(newServer))
 }
