@@ -84,13 +84,16 @@ func newFleet(t *trial) *fleet {
 }
 
 // launch starts a node with workers.
-func (f *fleet) launch(loads ...load) *process {
-	p, err := f.tryLaunch(f.failover(), loads...)
+func (f *fleet) launch(loads ...load) *process { return f.launchAhead(0, loads...) }
+
+// launchAhead starts a node whose clock is ahead.
+func (f *fleet) launchAhead(ahead time.Duration, loads ...load) *process {
+	p, err := f.tryLaunch(f.failover(), ahead, loads...)
 	f.must(err, "start a node")
 	return p
 }
 
-func (f *fleet) tryLaunch(within time.Duration, loads ...load) (*process, error) {
+func (f *fleet) tryLaunch(within, ahead time.Duration, loads ...load) (*process, error) {
 	for _, l := range loads {
 		if !slices.ContainsFunc(f.specs, func(w core.Worker) bool { return w.Name == l.Name }) {
 			f.specs = append(f.specs, l.worker())
@@ -123,7 +126,7 @@ func (f *fleet) tryLaunch(within time.Duration, loads ...load) (*process, error)
 	f.mu.Lock()
 	f.nodes = append(f.nodes, p)
 	f.mu.Unlock()
-	return p, p.do(order{Do: "open", Address: f.server.Address(), Node: Node{Name: p.name, Namespace: "conformance"}, Loads: loads, Within: within})
+	return p, p.do(order{Do: "open", Address: f.server.Address(), Node: Node{Name: p.name, Namespace: "conformance"}, Loads: loads, Ahead: ahead, Within: within})
 }
 
 // listen hears what the node says.

@@ -101,6 +101,30 @@ var processCases = []kase{
 		}
 	}),
 
+	processes("CLU-8", "processes-whose-clocks-differ", func(f *fleet) {
+		second := max(time.Second, f.features.MinPeriod)
+		loads := []load{ // the first's slots are further apart than the clocks
+			{Name: "seldom", Every: 6 * second}, {Name: "often", Every: second}, {Name: "long", Every: 3 * second, Least: second, Most: 5 * second},
+		}
+		ahead := map[string]time.Duration{}
+		for _, d := range []time.Duration{-2 * time.Second, 0, 2 * time.Second} {
+			ahead[f.launchAhead(d, loads...).name] = d
+		}
+		f.sleep(32 * second)
+		h := f.seen()
+		for i, r := range h.Of("seldom") {
+			assert.Equal(f, h.Of("seldom")[0].Tick.Slot.Add(6*second*time.Duration(i)), r.Tick.Slot, "the slot of run %d of seldom", i+1)
+		}
+		assert.GreaterOrEqual(f, len(h.Of("seldom")), 4, "runs of seldom")
+		assert.GreaterOrEqual(f, len(h.Of("often")), 10, "runs of often")
+		for _, r := range h.Runs {
+			assert.False(f, r.Begin.Add(ahead[r.Node]).Before(r.Tick.Slot), "%s began at %s, before its slot by the clock of %s", r.Tick.ID(), r.Begin, r.Node)
+		}
+		f.busiest().kill() // it may be the one ahead: what is left of its runs is late by the others' clocks
+		f.sleep(2 * f.failover())
+		f.holds("CLU-1", "CLU-2", "CLU-9", "PER-3")
+	}),
+
 	processes("CLU-6", "a-broker-that-is-restarted", func(f *fleet) {
 		second := max(time.Second, f.features.MinPeriod)
 		loads := []load{{Name: "often", Every: second}, {Name: "long", Every: 4 * second, Least: 3 * second, Most: 6 * second}}
@@ -131,7 +155,8 @@ var processCases = []kase{
 }
 
 // Processes runs the cases whose nodes are processes, and no others, in real time
-// and one after the other: some minutes. Run runs them among the others.
+// and one after the other: some minutes. Run runs them too, for a Backend in real time
+// that has a Server.
 func Processes(t *testing.T, b Backend) {
 	t.Helper()
 	b.WallClock = true

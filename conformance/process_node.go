@@ -60,10 +60,11 @@ const nodeEnv = "TICKWORK_CONFORMANCE_NODE"
 // An order is what a node is told to do, a line of JSON on its standard input. It
 // answers each.
 type order struct {
-	Do      string        `json:"do"` // open, add, trigger, stop
+	Do      string        `json:"do"` // open, trigger, stop
 	Address string        `json:"address,omitempty"`
 	Node    Node          `json:"node,omitzero"`
 	Loads   []load        `json:"loads,omitempty"`
+	Ahead   time.Duration `json:"ahead,omitempty"` // its clock
 	Worker  string        `json:"worker,omitempty"`
 	Within  time.Duration `json:"within,omitempty"`
 }
@@ -157,6 +158,7 @@ func (n *servedNode) obey(open Opener, o order) error {
 	case "open":
 		m, err := open(o.Address, o.Node, core.Options{
 			Instance:  o.Node.Name,
+			Now:       func() time.Time { return time.Now().Add(o.Ahead) },
 			Observers: []core.Observer{n.watch.Observe},
 			Logger:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		})
@@ -164,16 +166,16 @@ func (n *servedNode) obey(open Opener, o order) error {
 			return err
 		}
 		n.m = m
-		if err := n.add(ctx, o.Loads); err != nil {
-			return err
+		for _, l := range o.Loads {
+			if err := m.Add(ctx, n.watch.Worker(l.worker())); err != nil {
+				return err
+			}
 		}
 		if err := m.Start(ctx); err != nil {
 			return err
 		}
 		n.watch.Suffer(history.Started)
 		return nil
-	case "add":
-		return n.add(ctx, o.Loads)
 	case "trigger":
 		return n.m.Trigger(ctx, o.Worker)
 	case "stop":
@@ -181,13 +183,4 @@ func (n *servedNode) obey(open Opener, o order) error {
 		return n.m.Stop(ctx)
 	}
 	return fmt.Errorf("unknown order %q", o.Do)
-}
-
-func (n *servedNode) add(ctx context.Context, loads []load) error {
-	for _, l := range loads {
-		if err := n.m.Add(ctx, n.watch.Worker(l.worker())); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -137,7 +137,7 @@ func (s *soak) strike() {
 
 func (s *soak) launch() {
 	s.did["start"]++
-	if _, err := s.f.tryLaunch(s.f.failover(), s.loads()...); err != nil {
+	if _, err := s.f.tryLaunch(s.f.failover(), 0, s.loads()...); err != nil {
 		s.f.Errorf("start a node: %v", err)
 	}
 }
