@@ -89,7 +89,9 @@ func TestRedisIsFrozen(t *testing.T) {
 	t.Parallel() // it mostly waits
 	server, r := redistest.Real(t), newRecord()
 	cluster(t, server, r, 20, 200*time.Millisecond)
-	leaves, err := asynq.New(asynq.Config{URL: server.URL, Lease: 2 * time.Second}, quiet("d"))
+	options := quiet("d")
+	options.StopGrace = time.Second
+	leaves, err := asynq.New(asynq.Config{URL: server.URL, Lease: 2 * time.Second}, options)
 	require.NoError(t, err)
 	launch(t, leaves, every(20, 200*time.Millisecond, r.run("d"))...)
 	eventually(t, 10*time.Second, "slots run", func() bool { return r.count() > 60 })

@@ -67,7 +67,7 @@ func (r *record) once(t *testing.T) {
 
 // quiet are options of an instance that logs nothing.
 func quiet(instance string) core.Options {
-	return core.Options{Instance: instance, Logger: slog.New(slog.DiscardHandler), StopGrace: time.Second}
+	return core.Options{Instance: instance, Logger: slog.New(slog.DiscardHandler), StopGrace: 5 * time.Second}
 }
 
 // node starts a manager on a Mini.
