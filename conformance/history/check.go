@@ -177,8 +177,13 @@ func sameLead(a, b *delivery, w core.Worker) bool {
 
 // suffered returns the faults of the kinds given (none: all) which a node, or the
 // broker under it, had at some time between two.
-func (h *History) suffered(node string, from, to time.Time, kinds ...Kind) (list []Fault) {
-	for _, f := range h.Faults {
+func (h *History) suffered(node string, from, to time.Time, kinds ...Kind) []Fault {
+	return during(h.Faults, node, from, to, kinds...)
+}
+
+// during returns those of a list of faults.
+func during(faults []Fault, node string, from, to time.Time, kinds ...Kind) (list []Fault) {
+	for _, f := range faults {
 		if f.Node != node && f.Node != "" || len(kinds) > 0 && !slices.Contains(kinds, f.What) {
 			continue
 		}

@@ -65,10 +65,7 @@ func (j *judge) recorded(d *delivery) bool {
 // nothing before it is asked again. That takes a fifth of the failover at most.
 func (j *judge) unwritten(r *Run) bool {
 	while := j.p.Failover / 5
-	for _, said := range j.h.Unreached {
-		if said.Node != r.Node || said.At.After(r.End.Add(while)) || !said.Until.IsZero() && said.Until.Before(r.End) {
-			continue
-		}
+	for _, said := range during(j.h.Unreached, r.Node, r.End, r.End.Add(while)) {
 		if len(j.h.suffered(r.Node, said.At.Add(-j.p.Failover), said.At, Cut, BrokerDown)) == 0 {
 			continue // it has no reason to say so
 		}
