@@ -61,8 +61,8 @@
 //	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
 //	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
 //
-// In a Redis Cluster its client also needs +cluster|slots, and +readonly where its
-// URL says read_only.
+// In a Redis Cluster its client also needs +cluster|slots. Its URL should not say
+// read_only: what a replica lags behind may be taken for lost.
 //
 // A rediss URL trusts the certificates that the system trusts. For a CA of your own,
 // or a client's certificate, give Config.Client one with its tls.Config.

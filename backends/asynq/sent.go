@@ -26,9 +26,9 @@ func newSent() sent { return sent{last: make(map[string]dispatch)} }
 const mostLag = 10 * time.Second
 
 // note notes that a tick is being dispatched. It returns the worker's period, an
-// hour where that is not known, and whether the tick need not be: where the queue is behind,
-// one of the worker's is still in it that will be run as the latest slot which
-// is due then. Without that a queue with more ticks than can be run would get
+// hour where that is not known, and whether the tick need not be: where the queue
+// is behind, one of the worker's is still in it that will be run as the latest slot
+// which is due then. Without that a queue with more ticks than can be run would get
 // ever longer, and bring nothing but ticks that are too old.
 func (s *sent) note(tick core.Tick, now time.Time) (period time.Duration, again bool) {
 	period = time.Hour // of a tick by hand, and of the first, which are rare
