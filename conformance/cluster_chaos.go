@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"time"
 
@@ -18,20 +17,16 @@ func init() { groups = append(groups, chaosCases) }
 // thought of. The same seed makes the same faults.
 var chaosCases = func() (cases []kase) {
 	for seed, rule := range []string{"CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2"} {
-		c := clustered(rule, "through-chaos", nil, func(c *cluster) { c.chaos(uint64(seed), 20*c.failover(), chaosLoses() && rule != "OBS-2") })
+		c := clustered(rule, "through-chaos", nil, func(c *cluster) { c.chaos(uint64(seed), 20*c.failover(), rule != "OBS-2") })
 		c.slow = true
 		cases = append(cases, c)
 	}
 	return cases
 }()
 
-// chaosLoses tells whether the chaos has the broker lose its data, too. That is on
-// request until it has held on every backend; on stores in memory it has, for a
-// hundred histories. The cases of CLU-13 lose data one at a time.
-func chaosLoses() bool { return os.Getenv("TICKWORK_CHAOS_LOSES") != "" }
-
 // chaos has things go wrong for a while, and then be well again. Data are lost only
-// where that is wanted: nobody can account for what nobody remembers.
+// where that is wanted, which is not so for OBS-2: nobody can account for what
+// nobody remembers.
 func (c *cluster) chaos(seed uint64, d time.Duration, loses bool) {
 	m := &mayhem{c: c, loses: loses, rand: rand.New(rand.NewPCG(seed, seed)), cut: map[*node]time.Time{}}
 	c.align(time.Minute)

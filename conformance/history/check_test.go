@@ -150,6 +150,30 @@ func TestCheck(t *testing.T) {
 		{name: "two-at-a-time-after-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45},
 		{name: "two-at-a-time-before-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(41).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
 		{
+			name: "two-at-a-time-where-the-lease-was-lost-with-the-data",
+			story: begun().at(31, Cut, "a").at(35, BrokerLost, "").at(42, Healed, "a").run(30, "a", 30).loses(41).s.
+				run(40, "b", 40).ends(40.5),
+			until: 45,
+		},
+		{
+			name: "two-at-a-time-for-longer-than-a-lease-that-was-lost-with-the-data",
+			story: begun().at(31, Cut, "a").run(30, "a", 30).s.at(35, BrokerLost, "").run(40, "b", 40).ends(40.5).
+				run(50, "b", 50).ends(51),
+			until: 55, want: []string{"CLU-2"},
+		},
+		{
+			name: "two-at-a-time-where-the-holder-saw-that-the-data-were-lost",
+			story: begun().at(35, BrokerLost, "").run(30, "a", 30).loses(41).s.
+				run(40, "b", 40).ends(40.5),
+			until: 45, want: []string{"CLU-2"},
+		},
+		{
+			name: "two-at-a-time-where-another-knew-of-the-lease",
+			story: begun().at(43, Cut, "a").at(48, BrokerLost, "").run(30, "a", 30).loses(54).s.
+				skip(40, "b", "overlap", 40, 1).run(50, "b", 50).ends(50.5),
+			until: 55, want: []string{"CLU-2"},
+		},
+		{
 			name: "a-frozen-node-notices",
 			story: begun().at(31, Frozen, "a").at(50, Thawed, "a").run(30, "a", 30).loses(50.1).s.
 				run(42, "b", 30).with(redelivered).ends(43).skip(42, "b", "overlap", 40, 1).run(50, "b", 50).ends(51),

@@ -26,7 +26,8 @@ func (j *judge) overlap() {
 }
 
 // mayOverlap tells whether a run had an excuse for going on beside its successor:
-// its context had ended, or its node was frozen and it noticed afterwards.
+// its context had ended, or its node was frozen and it noticed afterwards, or it
+// was cut off and its lease was lost with the broker's data.
 func (j *judge) mayOverlap(before, r *Run) bool {
 	if !before.Lost.IsZero() && !before.Lost.After(r.Begin) {
 		return true
@@ -38,6 +39,27 @@ func (j *judge) mayOverlap(before, r *Run) bool {
 		}
 		noticed := thawed.Add(j.p.Lateness)
 		if !before.Lost.IsZero() && !before.Lost.After(noticed) || !before.Over().IsZero() && !before.Over().After(noticed) {
+			return true
+		}
+	}
+	return j.leaseForgotten(before, r)
+}
+
+// leaseForgotten tells whether the broker has lost the lease of a run whose node
+// was cut off from it, and nobody else was there who knew of it. So the next may
+// begin, and the run ends when its lease would have.
+func (j *judge) leaseForgotten(before, r *Run) bool {
+	if !j.forgotten(before.Node, before.Begin) {
+		return false
+	}
+	end := before.Over()
+	if !before.Lost.IsZero() {
+		end = before.Lost
+	}
+	for _, lost := range j.h.Faults {
+		if lost.What == BrokerLost && lost.At.After(before.Begin) && lost.At.Before(r.Begin) &&
+			len(j.h.suffered(before.Node, lost.At, r.Begin, Cut)) > 0 &&
+			!end.IsZero() && end.Sub(lost.At) <= j.p.Failover {
 			return true
 		}
 	}
