@@ -6,8 +6,9 @@
 //
 // It is meant to be read, in this order:
 //
-//   - metronome.go is the engine: five methods, by which it says what it can,
-//     and when a worker's tick is due. How a tick is run is tickwork's;
+//   - metronome.go is the engine, some 60 lines of code: five methods, by which
+//     it says what it can, and when a worker's tick is due. How a tick is run is
+//     tickwork's;
 //   - register.go gives it a name, a configuration, and a constructor;
 //   - tickwork.yaml chooses it;
 //   - main.go is the program, which knows nothing of it;

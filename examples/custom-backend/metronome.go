@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -14,108 +12,83 @@ import (
 // wakes seldom, however many workers there are.
 type metronome struct {
 	beat  time.Duration
-	now   func() time.Time
-	clock *core.Clock // finds the slots: time zones, missed slots, a clock that jumps
-	end   context.CancelFunc
+	clock *core.Clock   // finds the slots: time zones, missed slots, a clock that jumps
+	due   chan func()   // from the clock to the beat: each delivers a slot
 	over  chan struct{} // closed when run has returned
-	wake  chan struct{} // something has become due
-
-	mu  sync.Mutex
-	due []delivery // at the next beat
-}
-
-// A delivery is a slot that a worker is due for, and how many it missed before.
-type delivery struct {
-	job    *core.Job
-	slot   time.Time
-	missed int
 }
 
 // Features are promises, to which the conformance suite holds the engine. A
-// worker that wants what it Lacks is refused: off the beat there is nothing.
+// worker that wants what it Lacks is refused, and so is a Reschedule: off the
+// beat nothing begins, and a slot that waits for its beat is not taken back.
 func (m *metronome) Features() core.Features {
 	return core.Features{
 		Engine:    "metronome",
 		Lateness:  m.beat + 50*time.Millisecond,
 		MinPeriod: m.beat,
-		Lacks:     []core.Feature{core.FeatureJitter, core.FeatureDelay},
+		Lacks:     []core.Feature{core.FeatureJitter, core.FeatureDelay, core.FeatureReschedule},
 	}
 }
 
 // Start begins to beat.
 func (m *metronome) Start(_ context.Context, host core.Host) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	m.now, m.end = host.Now, cancel
-	m.over, m.wake = make(chan struct{}), make(chan struct{}, 1)
+	m.due, m.over = make(chan func()), make(chan struct{})
 	m.clock = core.NewClock(host.Now, m.note)
-	go m.run(ctx)
+	go m.run(host.Now)
 	return nil
 }
 
-// note is what the clock calls at each slot.
+// note is what the clock calls at each slot, with how many the worker missed
+// before it. The manager does the rest of a delivery: the goroutine, timeout,
+// retries, panics, status, log.
 func (m *metronome) note(job *core.Job, slot time.Time, missed int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.due = append(m.due, delivery{job, slot, missed})
-	select {
-	case m.wake <- struct{}{}:
-	default:
+	m.due <- func() {
+		if job.Misfire(slot, missed) { // the worker's policy for missed slots
+			job.Go(context.Background(), job.Tick(slot), nil)
+		}
 	}
 }
 
-// run sleeps until something is due, then until the beat, and delivers.
-func (m *metronome) run(ctx context.Context) {
+// run gathers what is due until the beat, and delivers it.
+func (m *metronome) run(now func() time.Time) {
 	defer close(m.over)
+	var due []func()
+	var beat <-chan time.Time // nil, which never comes, while nothing is due
 	for {
 		select {
-		case <-m.wake:
-		case <-ctx.Done():
-			return
-		}
-		sinceBeat := time.Duration(m.now().UnixNano()) % m.beat
-		select {
-		case <-time.After((m.beat - sinceBeat) % m.beat): // none where now is the beat
-			m.deliver()
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// deliver hands the slots that are due to the manager, which does the rest: the
-// goroutine, timeout, retries, panics, status, log.
-func (m *metronome) deliver() {
-	m.mu.Lock()
-	due := m.due
-	m.due = nil
-	m.mu.Unlock()
-	for _, d := range due {
-		if d.job.Misfire(d.slot, d.missed) { // the worker's policy for missed slots
-			d.job.Go(context.Background(), d.job.Tick(d.slot), nil)
+		case deliver, more := <-m.due:
+			if !more {
+				return
+			}
+			if due = append(due, deliver); beat == nil {
+				sinceBeat := time.Duration(now().UnixNano()) % m.beat
+				beat = time.After((m.beat - sinceBeat) % m.beat) // at once where now is the beat
+			}
+		case <-beat:
+			for _, deliver := range due {
+				deliver()
+			}
+			due, beat = nil, nil
 		}
 	}
 }
 
-// Schedule is called when a worker starts, and when it gets another schedule.
-func (m *metronome) Schedule(ctx context.Context, job *core.Job) error {
-	err := m.Unschedule(ctx, job)
+// Schedule is called when a worker starts.
+func (m *metronome) Schedule(_ context.Context, job *core.Job) error {
 	m.clock.Set(job)
-	return err
+	return nil
 }
 
-// Unschedule is called when a worker is removed.
+// Unschedule is called when a worker is removed. A delivery that still comes
+// ends at once.
 func (m *metronome) Unschedule(_ context.Context, job *core.Job) error {
 	m.clock.Unset(job)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.due = slices.DeleteFunc(m.due, func(d delivery) bool { return d.job == job })
 	return nil
 }
 
 // Stop delivers nothing more. The runs in progress are the manager's to await.
 func (m *metronome) Stop(context.Context) error {
-	m.clock.Stop()
-	m.end()
+	m.clock.Stop() // from here on nothing falls due
+	close(m.due)
 	<-m.over
 	return nil
 }

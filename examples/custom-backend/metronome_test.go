@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestMetronome is all that it takes to hold an engine to the contract. What it
-// says that it lacks is tested to be refused.
+// says that it lacks (jitter, Delay, Reschedule) is tested to be refused.
 func TestMetronome(t *testing.T) {
 	conformance.Run(t, conformance.Backend{Name: "metronome", Open: func(opts core.Options) (core.Manager, error) {
 		return New(Config{}, opts)
@@ -80,7 +80,7 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, run(t.Context(), true, &out))
 	text := strings.Join(out.all(), "\n")
 	assert.Contains(t, text, "backend metronome\n")
-	assert.Contains(t, text, "cannot do: jitter delay\n")
+	assert.Contains(t, text, "cannot do: jitter delay reschedule\n")
 	assert.Contains(t, text, "tock: every 3s (configured: Schedule)\n")
 }
 
