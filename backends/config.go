@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -108,11 +109,27 @@ func (c *Config) Set(backend string, config any) {
 	c.setSection(backend, &s)
 }
 
-// Given tells whether anything was said of a backend's own configuration: by the
-// program with Set, in the file, in the environment, or in a URL.
-func (c Config) Given(backend string) bool {
-	s := c.section(backend)
-	return s.value != nil || s.node != nil || len(s.env) > 0 || s.url != nil
+// Given tells whether a key of a backend's own configuration, such as url, was
+// given: by the program with Set, in the file, in the environment, or in a URL.
+// It is false for a backend that is not registered, and for a section that Open
+// refuses.
+func (c Config) Given(backend, key string) bool {
+	d := drivers.named(backend)
+	if d == nil {
+		return false
+	}
+	own, err := d.decode(c)
+	if err != nil {
+		return false
+	}
+	for _, k := range d.keys {
+		if k.name == key && !reflect.ValueOf(own).Elem().FieldByIndex(k.index).IsZero() {
+			return true
+		}
+	}
+	where, _ := d.file(c.section(backend), reflect.ValueOf(own).Elem()) // also where it says zero
+	_, ok := where[path(backend).add(strings.ReplaceAll(key, ".", pathSep))]
+	return ok
 }
 
 // setSection replaces a section in c, and not in the copies of c.

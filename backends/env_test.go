@@ -100,3 +100,39 @@ func TestASecondScheduleInTheEnvironmentReplacesTheFirst(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, backends.Override{Every: time.Hour}, cfg.Workers["a"])
 }
+
+func TestGiven(t *testing.T) {
+	var set, tls backends.Config
+	set.Set("fakeredis", redisConfig{URL: "x"})
+	other := redisConfig{Client: 1}
+	other.TLS.CA = "x"
+	tls.Set("fakeredis", &other)
+	load := func(data string, environ ...string) backends.Config {
+		cfg, err := backends.LoadFrom("f", data, environ...)
+		require.NoError(t, err)
+		return cfg
+	}
+	ofURL, err := backends.ParseURL("fakeredis://host?lease=1s")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name     string
+		cfg      backends.Config
+		url, key bool
+	}{
+		{"nothing", backends.Config{}, false, false},
+		{"Set", set, true, false},
+		{"Set of another key", tls, false, true},
+		{"a file", load("fakeredis: {url: x}"), true, false},
+		{"a section without it", load("fakeredis: {lease: 1s, tls: {ca: x}}"), false, true},
+		{"an empty section", load("fakeredis:"), false, false},
+		{"null", load("fakeredis: {url: ~, tls: ~}"), false, false},
+		{"empty, which comes over Set", load(`fakeredis: {url: "", tls: {ca: ""}}`), true, true},
+		{"the environment", load("", "TICKWORK_FAKEREDIS_URL=x", "TICKWORK_FAKEREDIS_TLS_CA=x"), true, true},
+		{"a URL", ofURL, true, false},
+	} {
+		assert.Equal(t, c.url, c.cfg.Given("fakeredis", "url"), "url: %s", c.name)
+		assert.Equal(t, c.key, c.cfg.Given("fakeredis", "tls.ca"), "tls.ca: %s", c.name)
+	}
+	assert.False(t, set.Given("fakeredis", "uri"), "no such key")
+	assert.False(t, set.Given("nowhere", "url"), "no such backend")
+}

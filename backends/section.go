@@ -42,12 +42,8 @@ func (d *driver) decode(c Config) (any, error) {
 			return nil, err
 		}
 	}
-	if s.node != nil {
-		dec := &decoder{document: s.doc, where: make(places), secret: true}
-		dec.value(s.node, path(d.name), v)
-		if err := dec.err(); err != nil {
-			return nil, err
-		}
+	if _, err := d.file(s, v); err != nil {
+		return nil, err
 	}
 	for _, e := range s.env {
 		if err := d.setEnv(v, e); err != nil {
@@ -74,6 +70,16 @@ func (d *driver) give(v reflect.Value, value any) error {
 	}
 	v.Set(given)
 	return nil
+}
+
+// file sets what stands in a file, and returns the keys that do.
+func (d *driver) file(s *section, v reflect.Value) (places, error) {
+	if s.node == nil {
+		return nil, nil
+	}
+	dec := &decoder{document: s.doc, where: make(places), secret: true}
+	dec.value(s.node, path(d.name), v)
+	return dec.where, dec.err()
 }
 
 func (d *driver) setEnv(v reflect.Value, e variable) error {

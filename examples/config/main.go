@@ -88,11 +88,14 @@ func load(file string) (backends.Config, error) {
 
 // preflight says what would happen.
 func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
-	stopBroker, err := broker(&cfg)
+	embedded, stopBroker, err := broker(&cfg)
 	if err != nil {
 		return err
 	}
 	defer stopBroker()
+	if embedded {
+		fmt.Fprintf(stdout, "no URL of a broker is given: %s is checked on one in this process, and on no other\n", cfg.Backend)
+	}
 	report := backends.Preflight(ctx, cfg, core.Options{}, func(ctx context.Context, m core.Manager) error {
 		return addWorkers(ctx, m)
 	})
@@ -106,7 +109,7 @@ func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error
 // application runs the workers until the context ends.
 func application(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(stdout, nil))
-	stopBroker, err := broker(&cfg)
+	_, stopBroker, err := broker(&cfg)
 	if err != nil {
 		return err
 	}
@@ -132,14 +135,15 @@ func application(ctx context.Context, cfg backends.Config, stdout io.Writer) err
 }
 
 // broker starts a broker in this process where the configuration chooses a
-// backend that wants one, and says nothing of where it is.
-func broker(cfg *backends.Config) (stop func(), err error) {
-	if cfg.Given(cfg.Backend) || cfg.Enabled != nil && !*cfg.Enabled {
-		return func() {}, nil
+// backend that wants one, and has no URL of it. What else it says of the backend
+// comes over what is set here.
+func broker(cfg *backends.Config) (embedded bool, stop func(), err error) {
+	if cfg.Given(cfg.Backend, "url") || cfg.Enabled != nil && !*cfg.Enabled {
+		return false, func() {}, nil
 	}
 	url, stop, err := brokers.Start(cfg.Backend)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	const lease = 3 * time.Second // a new ledger is quiet for a fifth of it
 	switch cfg.Backend {
@@ -148,7 +152,7 @@ func broker(cfg *backends.Config) (stop func(), err error) {
 	case "nats":
 		cfg.Set("nats", nats.Config{URL: url, Lease: lease})
 	}
-	return stop, nil
+	return url != "", stop, nil
 }
 
 // summary prints a line for each worker.

@@ -72,6 +72,42 @@ func TestCheck(t *testing.T) {
 	assert.Contains(t, stderr.String(), "config: the configuration does not open\n")
 }
 
+// TestABrokerOfItsOwn: there is one for a backend without a URL, whatever else
+// the configuration says of the backend, and -check says whose it reached.
+func TestABrokerOfItsOwn(t *testing.T) {
+	const own = "is checked on one in this process, and on no other\n"
+	file := filepath.Join(t.TempDir(), "tickwork.yaml")
+	check := func(content string) (code int, out string) {
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		var stdout, stderr safeBuffer
+		code = run(t.Context(), []string{"-check", "-config", file, "-for", "2s"}, &stdout, &stderr)
+		return code, stdout.String()
+	}
+	for _, backend := range []string{"asynq", "nats"} {
+		for _, section := range []string{"", "~", "{url: ~, lease: 5s}", "{lease: 5s}"} {
+			code, out := check("backend: " + backend + "\n" + backend + ": " + section + "\n")
+			assert.Zero(t, code, "%s: %s: %s", backend, section, out)
+			assert.Contains(t, out, "no URL of a broker is given: "+backend+" "+own)
+			assert.Contains(t, out, "backend "+backend+": the broker was reached\n")
+		}
+	}
+
+	// The rest of the section counts: with a lease that is too short it is refused.
+	code, out := check("backend: asynq\nasynq: {lease: 1ns}\n")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, own)
+	assert.Contains(t, out, "backends: asynq: ")
+
+	// A URL is a URL, in the file or in the environment; nothing listens there.
+	code, out = check("backend: asynq\nasynq: {url: \"redis://127.0.0.1:1\"}\n")
+	assert.Equal(t, 1, code)
+	assert.NotContains(t, out, own)
+	t.Setenv("TICKWORK_ASYNQ_URL", "redis://127.0.0.1:1")
+	code, out = check("backend: asynq\nasynq: {lease: 5s}\n")
+	assert.Equal(t, 1, code)
+	assert.NotContains(t, out, own)
+}
+
 func TestWhatCannotBeRight(t *testing.T) {
 	for _, c := range []struct {
 		args []string
