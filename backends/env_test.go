@@ -81,6 +81,7 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestVariablesOfOthersAreLetBe(t *testing.T) {
+	defer backends.Unregister("asynq")()
 	_, err := backends.LoadFrom("", "",
 		"TICKWORK_REPORT=/tmp/x",
 		"TICKWORK_PORT=tcp://10.0.0.1:80",
@@ -89,7 +90,8 @@ func TestVariablesOfOthersAreLetBe(t *testing.T) {
 		"TICKWORK_FAKEREDIS_PORT_6379_TCP_ADDR=10.0.0.1",
 		"TICKWORK_FAKEREDIS_SERVICE_PORT_REDIS=6379",
 		"TICKWORK_FAKEREDIS_HEADLESS_SERVICE_HOST=10.0.0.1",
-		"TICKWORK_ASYNQ_URL=redis://localhost", // not imported
+		"TICKWORK_ASYNQ_URL=redis://localhost",
+		"TICKWORK_ASYNQ_NO_KEY=1", // nobody knows the keys of what is not imported
 		"TICKWORKERS=1",
 	)
 	require.NoError(t, err)

@@ -34,3 +34,15 @@ func SectionOf(name string) reflect.Type {
 
 // SectionNames returns what Load takes for the name of a section.
 func SectionNames() []string { return sectionNames() }
+
+// Unregister takes a registered backend away, until it is called back.
+func Unregister(name string) (back func()) {
+	drivers.Lock()
+	defer drivers.Unlock()
+	d := drivers.byName[name]
+	delete(drivers.byName, name)
+	for _, scheme := range d.schemes {
+		delete(drivers.byScheme, scheme)
+	}
+	return func() { drivers.add(d) }
+}
