@@ -37,6 +37,7 @@ type Config struct {
 
 	sections map[string]sealed // by backend
 	where    *places
+	loaded   *Config // as Load returned it, without sections; nil where it did not
 }
 
 // places are the keys that were given in a file, in the environment or in a
@@ -161,7 +162,7 @@ const defaultBackend = "native"
 
 // position returns where a key was given: the zero position where it was not.
 func (c Config) position(p path) position {
-	if c.where == nil {
+	if c.where == nil || c.changed(p) {
 		return position{}
 	}
 	return (*c.where)[p]
@@ -169,11 +170,31 @@ func (c Config) position(p path) position {
 
 // given tells whether a key was given in a file or the environment.
 func (c Config) given(p path) bool {
-	if c.where == nil {
+	if c.where == nil || c.changed(p) {
 		return false
 	}
 	_, ok := (*c.where)[p]
 	return ok
+}
+
+// changed tells whether a program has replaced what Load read of a key, so that
+// the file and the environment have no part in it any more. Of a worker it is the
+// whole that counts.
+func (c Config) changed(p path) bool {
+	if c.loaded == nil {
+		return false
+	}
+	key, rest, _ := strings.Cut(string(p), pathSep)
+	switch key {
+	case "backend":
+		return c.Backend != c.loaded.Backend
+	case "namespace":
+		return c.Namespace != c.loaded.Namespace
+	case "workers":
+		worker, _, _ := strings.Cut(rest, pathSep)
+		return !reflect.DeepEqual(c.Workers[worker], c.loaded.Workers[worker])
+	}
+	return false
 }
 
 // String returns what may be shown to anyone: the backend, the namespace, the

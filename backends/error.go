@@ -23,7 +23,7 @@ var (
 // things are, errors.Join has made one error of them. What stands in a backend's
 // own section is not quoted: it could be a password.
 type Error struct {
-	Source string // the file, or the variable of the environment; empty for what a program filled in
+	Source string // the file, or the variable of the environment; empty for what a program filled in, or put in place of what these say
 	Line   int    // in Source, from 1; zero where there is none
 	Column int    // the byte in Line, from 1
 	Key    string // "workers.delete-old-logs.every"; empty for the whole

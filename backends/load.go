@@ -77,6 +77,7 @@ func load(source string, data []byte, environ []string) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, d.err()
 	}
+	c.loaded = &Config{Backend: c.Backend, Namespace: c.Namespace, Workers: maps.Clone(c.Workers)}
 	return c, nil
 }
 

@@ -52,6 +52,35 @@ func TestOpenChecksWhatAProgramFilledIn(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// TestWhatAProgramChangedIsNotBlamedOnTheFile: an error of it has no line.
+func TestWhatAProgramChangedIsNotBlamedOnTheFile(t *testing.T) {
+	const data = "backend: native\nnamespace: a\nworkers:\n  a: {cron: \"@daily\"}\n"
+	for want, change := range map[string]func(*backends.Config){
+		`backends: backend: unknown backend "nowhere": `:                func(cfg *backends.Config) { cfg.Backend = "nowhere" },
+		"backends: namespace: has ' ' at byte 1; ":                      func(cfg *backends.Config) { cfg.Namespace = "a b" },
+		"backends: workers.a.every: must be longer than zero, got -1ns": func(cfg *backends.Config) { cfg.Workers["a"] = backends.Override{Every: -1} },
+		"backends: workers.c.every: must be longer than zero, got -1ns": func(cfg *backends.Config) { cfg.Workers["c"] = backends.Override{Every: -1} },
+	} {
+		cfg, err := backends.LoadFrom("f", data)
+		require.NoError(t, err)
+		change(&cfg)
+		_, err = backends.Open(t.Context(), cfg, quiet)
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "f:")
+	}
+
+	cfg, err := backends.LoadFrom("f", data)
+	require.NoError(t, err)
+	cfg.Workers["a"] = backends.Override{Every: time.Hour} // in place of the file's cron
+	_, err = backends.Open(t.Context(), cfg, quiet)
+	require.NoError(t, err)
+
+	cfg, err = backends.LoadFrom("f", data, "TICKWORK_BACKEND=nowhere")
+	require.NoError(t, err)
+	_, err = backends.Open(t.Context(), cfg, quiet)
+	require.ErrorContains(t, err, `TICKWORK_BACKEND: backend: unknown backend "nowhere": `, "that of the environment is not the program's")
+}
+
 func TestSetGivesABackendItsOwnConfiguration(t *testing.T) {
 	cfg := backends.Config{Backend: "fakeredis", Namespace: "b"}
 	cfg.Set("fakeredis", &redisConfig{Client: 1, Queues: 2})
