@@ -76,7 +76,9 @@ type Override struct {
 	Misfire *core.Misfire `yaml:"misfire"`
 
 	// MaxLate is how old a missed slot may be and still be made up by
-	// run-latest; zero is without limit. Nil is the program's.
+	// run-latest; zero is without limit. Nil is the program's. It goes with
+	// run-latest, whichever of the two says that: for a worker that skips what
+	// it missed, Add refuses it.
 	MaxLate *time.Duration `yaml:"max_late"`
 
 	// RunOnStart runs the worker once when it starts. Nil is the program's.

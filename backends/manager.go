@@ -36,9 +36,9 @@ func newManager(m core.Manager, cfg Config) *manager {
 func (m *manager) Add(ctx context.Context, w core.Worker) error {
 	o, ok := m.cfg.Workers[w.Name]
 	if ok {
-		changed, err := o.apply(w)
+		changed, field, err := o.apply(w)
 		if err != nil {
-			return m.blame(w.Name, o, "Schedule", &core.WorkerError{Op: "add", Worker: w.Name, Field: "Schedule", Err: err})
+			return m.blame(w.Name, o, field, &core.WorkerError{Op: "add", Worker: w.Name, Field: field, Err: err})
 		}
 		w = changed
 	}

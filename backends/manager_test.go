@@ -152,7 +152,8 @@ func TestRetryKeepsWhatIsNotGiven(t *testing.T) {
 }
 
 func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
-	m := open(t, "workers:\n  jitter: {jitter: 1h}\n  long: {every: 1h}\n  fast: {every: 1us}\n  mine: {timeout: 1s}\n")
+	m := open(t, "workers:\n  jitter: {jitter: 1h}\n  long: {every: 1h}\n  fast: {every: 1us}\n  mine: {timeout: 1s}\n"+
+		"  skips: {max_late: 1m}\n  both: {misfire: run-latest, max_late: 1m}\n  long2: {misfire: skip-missed}\n  long3: {max_late: 0}\n")
 	ctx := t.Context()
 	err := m.Add(ctx, worker("jitter", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrInvalidWorker)
@@ -171,7 +172,21 @@ func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	err = m.Add(ctx, w)
 	require.ErrorContains(t, err, `tickwork: add worker "mine": Jitter: `, "the program's own mistake")
 	require.NotContains(t, err.Error(), "tickwork.yaml")
+
+	w = worker("skips", core.Every(time.Minute))
+	w.Misfire = core.SkipMissed
+	err = m.Add(ctx, w)
+	require.ErrorIs(t, err, core.ErrInvalidWorker)
+	require.EqualError(t, err, "tickwork.yaml:6:11: workers.skips.max_late: goes with misfire run-latest, and the program's is skip-missed: invalid worker")
+	err = m.Add(ctx, worker("long2", nil))
+	require.ErrorIs(t, err, core.ErrInvalidWorker)
+	require.EqualError(t, err, "tickwork.yaml:8:11: workers.long2.misfire: the worker is a long-running one, and has no slots to miss: invalid worker")
+	err = m.Add(ctx, worker("long3", nil))
+	require.EqualError(t, err, "tickwork.yaml:9:11: workers.long3.max_late: the worker is a long-running one, and has no slots to miss: invalid worker")
 	assert.Empty(t, m.Workers())
+
+	w.Name = "both"
+	require.NoError(t, m.Add(ctx, w), "the file says run-latest, over the program")
 }
 
 func TestStartRefusesAWorkerThatWasNeverAdded(t *testing.T) {

@@ -31,15 +31,21 @@ func (o Override) over(base Override) Override {
 }
 
 // apply returns the worker with what o gives in place of what the program gave.
-func (o Override) apply(w core.Worker) (core.Worker, error) {
+// The error is of a field that o sets and the program's worker has no use for.
+func (o Override) apply(w core.Worker) (changed core.Worker, field string, err error) {
 	s, err := o.schedule()
-	if err != nil {
-		return w, err
-	}
-	if s != nil {
-		if w.Schedule == nil {
-			return w, fmt.Errorf("the worker is a long-running one, and has no schedule to replace: %w", core.ErrUnsupported)
-		}
+	switch {
+	case err != nil:
+		return w, "Schedule", err
+	case w.Schedule == nil && s != nil:
+		return w, "Schedule", fmt.Errorf("the worker is a long-running one, and has no schedule to replace: %w", core.ErrUnsupported)
+	case w.Schedule == nil && o.Misfire != nil:
+		return w, "Misfire", errNoSlots
+	case w.Schedule == nil && o.MaxLate != nil:
+		return w, "MaxLate", errNoSlots
+	case o.MaxLate != nil && o.Misfire == nil && w.Misfire == core.SkipMissed:
+		return w, "MaxLate", fmt.Errorf("goes with misfire %s, and the program's is %s: %w", core.RunLatest, core.SkipMissed, core.ErrInvalidWorker)
+	case s != nil:
 		w.Schedule = s
 	}
 	if o.Timeout != nil {
@@ -63,8 +69,10 @@ func (o Override) apply(w core.Worker) (core.Worker, error) {
 	if o.Enabled != nil {
 		w.Disabled = !*o.Enabled
 	}
-	return w, nil
+	return w, "", nil
 }
+
+var errNoSlots = fmt.Errorf("the worker is a long-running one, and has no slots to miss: %w", core.ErrInvalidWorker)
 
 func (r Retry) apply(w core.Retry) core.Retry {
 	if r.Attempts > 0 {

@@ -83,7 +83,7 @@ func (p *plan) Add(ctx context.Context, w core.Worker) error {
 	r := WorkerReport{Name: w.Name}
 	o := p.cfg.Workers[w.Name]
 	if r.Err = p.Manager.Add(ctx, w); r.Err == nil {
-		w, _ = o.apply(w) // as Manager.Add did
+		w, _, _ = o.apply(w) // as Manager.Add did
 		r.Configured = o.configured()
 		r.Disabled = w.Disabled || p.report.Disabled
 		r.fill(w, p.report.Now)
