@@ -143,7 +143,8 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"workers:\n  a: {retry: 3}", `f:2:14: workers.a.retry: wants a mapping`},
 		{"workers:\n  a: {retry: {attempts: 0}}", "f:2:15: workers.a.retry.attempts: must be 1 or more, the first included, got 0"},
 		{"workers:\n  a: {retry: {attempts: 1.5}}", `f:2:25: workers.a.retry.attempts: wants a number that fits int, got "1.5"`},
-		{"workers:\n  a: {retry: {backoff: -1s}}", "f:2:15: workers.a.retry.backoff: must not be negative, got -1s"},
+		{"workers:\n  a: {retry: {backoff: -1s}}", "f:2:15: workers.a.retry.backoff: must be longer than zero, got -1s"},
+		{"workers:\n  a: {retry: {backoff: 0s}}", "f:2:15: workers.a.retry.backoff: must be longer than zero, got 0s"},
 		{"workers:\n  a: {retry: {max_backoff: 1s}}", "f:2:15: workers.a.retry.max_backoff: goes with backoff, which is not given"},
 		{"workers:\n  a: {retry: {backoff: 2s, max_backoff: 1s}}", "f:2:28: workers.a.retry.max_backoff: must not be shorter than backoff, which is 2s, got 1s"},
 	} {

@@ -83,7 +83,7 @@ func (k *checker) override(o Override) {
 		}
 	case k.given("cron"):
 		k.fail("cron", errors.New("is empty"))
-	case o.Timezone != "":
+	case o.Timezone != "" || k.given("timezone"):
 		k.fail("timezone", errors.New("goes with cron, which is not given"))
 	}
 }
@@ -114,14 +114,12 @@ func (k *checker) schedules(o Override) {
 }
 
 func (k *checker) retry(r Retry) {
-	if r.Attempts < 0 || r.Attempts == 0 && k.c.given(k.at.add("retry").add("attempts")) {
+	if r.Attempts < 0 || r.Attempts == 0 && k.given("retry"+pathSep+"attempts") {
 		k.failRetry("attempts", fmt.Errorf("must be 1 or more, the first included, got %d", r.Attempts))
 	}
+	k.positive("retry"+pathSep+"backoff", r.Backoff)
+	k.positive("retry"+pathSep+"max_backoff", r.MaxBackoff)
 	switch {
-	case r.Backoff < 0:
-		k.failRetry("backoff", fmt.Errorf("must not be negative, got %s", r.Backoff))
-	case r.MaxBackoff < 0:
-		k.failRetry("max_backoff", fmt.Errorf("must not be negative, got %s", r.MaxBackoff))
 	case r.MaxBackoff > 0 && r.Backoff == 0:
 		k.failRetry("max_backoff", errors.New("goes with backoff, which is not given"))
 	case r.MaxBackoff > 0 && r.MaxBackoff < r.Backoff:
