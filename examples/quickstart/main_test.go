@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
 )
 
 func TestMain(m *testing.M) {
@@ -135,6 +140,32 @@ func TestOnNamedInput(t *testing.T) {
 	})
 }
 
+// TestOnEachBackend: -backend takes the name of each that is registered, and the
+// broker that it wants comes along. In real time, and side by side.
+func TestOnEachBackend(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	var all sync.WaitGroup
+	for _, backend := range backends.Registered() {
+		all.Go(func() {
+			code, stdout, stderr := program(t.Context(), "-backend", backend, "-period", "500ms", "-for", "3s")
+			if code != 0 || stderr != "" {
+				t.Errorf("%s: exit code %d, stderr %q", backend, code, stderr)
+			}
+			for _, worker := range []string{deleteOldLogs, markPassiveUsers} {
+				var runs, failed int
+				if _, err := fmt.Sscan(summaryOf(stdout, worker), &runs, &failed); err != nil || runs < 2 || failed > 0 {
+					t.Errorf("%s: %s: %d runs, %d failed (%v):\n%s", backend, worker, runs, failed, err, stdout)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if left := names(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
 func TestDryRunChangesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	logs, db := t.TempDir(), filepath.Join(t.TempDir(), "users.db")
@@ -223,6 +254,7 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-db", filepath.Join(missing, "users.db")}, "-db: open"},
 		{[]string{"-dry-run", "-db", missing}, "a dry run does not make it"},
 		{[]string{"-period", "1ns"}, "the shortest period"},
+		{[]string{"-backend", "nowhere"}, `unknown backend "nowhere": registered: `},
 	} {
 		code, _, stderr := program(t.Context(), c.args...)
 		if code != 1 || !strings.Contains(stderr, c.want) {
@@ -242,9 +274,19 @@ func TestHelp(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
-	for _, flag := range []string{"period", "logs", "max-age", "db", "for", "dry-run", "chaos", "plain"} {
+	for _, flag := range []string{"backend", "period", "logs", "max-age", "db", "for", "dry-run", "chaos", "plain"} {
 		if !regexp.MustCompile(`(?m)^  -` + flag + `\b`).MatchString(stdout) {
 			t.Errorf("-help does not explain -%s", flag)
+		}
+	}
+	newFlagSet(new(config)).VisitAll(func(f *flag.Flag) {
+		if f.Usage == "" || !strings.Contains(stdout, "  -"+f.Name) {
+			t.Errorf("-help does not explain -%s", f.Name)
+		}
+	})
+	for _, backend := range backends.Registered() {
+		if !regexp.MustCompile(`such as .*\b` + backend + `\b`).MatchString(stdout) {
+			t.Errorf("-help does not name the backend %s", backend)
 		}
 	}
 	if !strings.Contains(stdout, "Examples:") {
