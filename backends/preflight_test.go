@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,96 @@ func TestPreflightTellsAllThatIsWrong(t *testing.T) {
 	}, strings.Split(err.Error(), "\n"))
 	assert.Contains(t, r.String(), "\na: refused\n")
 	assert.Contains(t, r.String(), "\nDoes not open:\n  backends: fakeredis: dial")
+}
+
+// limited is an engine that lacks some features. Nothing of it is to be called but
+// what tells so.
+type limited struct {
+	core.Engine
+	called func(what string)
+}
+
+func (e limited) Features() core.Features {
+	return core.Features{
+		Engine: "limited", MinPeriod: time.Second,
+		Lacks: []core.Feature{core.FeatureJitter, core.FeatureDelay, core.FeatureLongRunning, core.FeatureTimeout},
+	}
+}
+
+func (e limited) Start(context.Context, core.Host) error      { e.called("Start"); return nil }
+func (e limited) Schedule(context.Context, *core.Job) error   { e.called("Schedule"); return nil }
+func (e limited) Unschedule(context.Context, *core.Job) error { e.called("Unschedule"); return nil }
+func (e limited) Stop(context.Context) error                  { e.called("Stop"); return nil }
+
+// registerLimited registers the backend "limited" for the time of a test.
+func registerLimited(t *testing.T) {
+	t.Helper()
+	backends.Register(backends.Driver[struct{}]{Name: "limited", New: func(_ struct{}, opts core.Options) (core.Manager, error) {
+		return core.NewManager(limited{called: func(what string) { t.Errorf("the engine's %s was called", what) }}, opts), nil
+	}})
+	t.Cleanup(func() { backends.Unregister("limited") })
+}
+
+// TestPreflightTellsWhichWorkerNeedsWhat: of each worker that wants what the
+// engine lacks, in the words of Add, and with the line of the configuration where
+// it is that which wants it.
+func TestPreflightTellsWhichWorkerNeedsWhat(t *testing.T) {
+	registerLimited(t)
+	jittered, timed := worker("jittered", core.Every(time.Minute)), worker("timed", core.Every(time.Minute))
+	jittered.Jitter, timed.Timeout = time.Second, time.Second
+	r := preflight(t, "backend: limited\nworkers:\n  configured: {jitter: 1s}\n  fast: {every: 10ms}\n", "2026-01-15T00:00:00Z",
+		worker("fine", core.Every(time.Minute)), worker("configured", core.Every(time.Minute)), worker("fast", core.Every(time.Minute)),
+		worker("delay", core.Delay(time.Minute)), worker("long", nil), jittered, timed)
+	require.ErrorIs(t, r.Err(), core.ErrUnsupported)
+	assert.Equal(t, []string{
+		"tickwork.yaml:3:16: workers.configured.jitter: limited cannot do jitter: not supported by this engine",
+		"tickwork.yaml:4:10: workers.fast.every: due every 10ms, and the shortest period is 1s: not supported by this engine",
+		`tickwork: add worker "delay": Schedule: limited cannot do delay: not supported by this engine`,
+		`tickwork: add worker "long": Schedule: limited cannot do long-running: not supported by this engine`,
+		`tickwork: add worker "jittered": Jitter: limited cannot do jitter: not supported by this engine`,
+		`tickwork: add worker "timed": Timeout: limited cannot do timeout: not supported by this engine`,
+	}, strings.Split(r.Err().Error(), "\n"))
+	require.NoError(t, r.Workers[0].Err)
+	for _, w := range r.Workers[1:] {
+		require.ErrorIs(t, w.Err, core.ErrUnsupported, w.Name)
+		assert.Empty(t, w.Slots, w.Name)
+	}
+	text := r.String()
+	assert.Contains(t, text, "\n  cannot do: jitter delay long-running timeout\n")
+	assert.Contains(t, text, "\nfine: every 1m\n")
+	assert.Contains(t, text, "\ndelay: refused\n")
+	assert.Contains(t, text, "\nDoes not open:\n  ")
+}
+
+// TestPreflightStartsNothing: no hook, no run, no middleware, nothing of an
+// engine, and no observer or error handler hears of anything.
+func TestPreflightStartsNothing(t *testing.T) {
+	registerLimited(t)
+	for _, backend := range []string{"native", "gocron", "fakeredis", "limited"} {
+		called := func(what string) { t.Errorf("%s: %s was called", backend, what) }
+		opts := at("2026-01-15T00:00:00Z")
+		opts.Observers = []core.Observer{func(core.Event) { called("an observer") }}
+		opts.OnError = func(context.Context, core.Tick, error) { called("OnError") }
+		opts.Middleware = []core.Middleware{func(ctx context.Context, next func(context.Context) error) error {
+			called("a middleware")
+			return next(ctx)
+		}}
+		var workers []core.Worker
+		for _, s := range []core.Schedule{core.Every(time.Second), core.Cron("* * * * *"), core.Delay(time.Second), nil} {
+			w := core.Worker{Name: "w" + strconv.Itoa(len(workers)), Schedule: s, RunOnStart: s != nil}
+			w.Run = func(context.Context) error { called("Run"); return nil }
+			w.OnStart = func(context.Context) error { called("OnStart"); return nil }
+			w.OnStop = func(context.Context) error { called("OnStop"); return nil }
+			workers = append(workers, w)
+		}
+		r := backends.Preflight(t.Context(), backends.Config{Backend: backend}, opts, adding(workers...))
+		require.Len(t, r.Workers, len(workers))
+		if backend == "limited" { // which takes the first two
+			require.ErrorIs(t, r.Err(), core.ErrUnsupported)
+			r.Workers = r.Workers[:2]
+		}
+		require.NoError(t, r.Err(), backend)
+	}
 }
 
 func TestPreflightOfWhatDoesNotOpen(t *testing.T) {
