@@ -148,7 +148,7 @@ func TestOnEachBackend(t *testing.T) {
 	var all sync.WaitGroup
 	for _, backend := range backends.Registered() {
 		all.Go(func() {
-			code, stdout, stderr := program(t.Context(), "-backend", backend, "-period", "500ms", "-for", "3s")
+			code, stdout, stderr := program(t.Context(), "-backend", backend, "-period", "500ms", "-for", "5s")
 			if code != 0 || stderr != "" {
 				t.Errorf("%s: exit code %d, stderr %q", backend, code, stderr)
 			}
