@@ -142,6 +142,12 @@ func TestWhatTheToolsShow(t *testing.T) {
 		assert.Equal(t, "skipped: overlap", got["worker:slow"])
 		assert.Equal(t, "skipped: paused", got["worker:paused"])
 		time.Sleep(time.Minute)
-		assert.Equal(t, "completed", stateOf(t, client, "slow@2000-01-01T00:01:00Z"))
+		assert.Equal(t, "completed", taskOf(t, client, "slow@2000-01-01T00:01:00Z").State.String())
+
+		tick := taskOf(t, client, "good@2000-01-01T00:01:00Z")
+		assert.Equal(t, "worker:good", tick.Type)
+		assert.Equal(t, `{"worker":"good","slot":"2000-01-01T00:01:00Z"}`, string(tick.Payload))
+		assert.Equal(t, time.Hour, tick.Retention, "of the first tick")
+		assert.Equal(t, 20*time.Minute, taskOf(t, client, "good@2000-01-01T00:02:00Z").Retention)
 	})
 }

@@ -26,12 +26,12 @@ func results(t *testing.T, client redis.UniversalClient) map[string]string {
 	return got
 }
 
-// stateOf returns the state of a task.
-func stateOf(t *testing.T, client redis.UniversalClient, id string) string {
+// taskOf returns what there is to be seen of a task.
+func taskOf(t *testing.T, client redis.UniversalClient, id string) *upstream.TaskInfo {
 	t.Helper()
 	task, err := upstream.NewInspectorFromRedisClient(client).GetTaskInfo("tickwork", id)
 	require.NoError(t, err)
-	return task.State.String()
+	return task
 }
 
 // archived returns the errors of the archived tasks by their type.
