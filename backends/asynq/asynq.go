@@ -40,9 +40,8 @@ type Config struct {
 	Namespace string
 
 	// Lease is how long a run holds without its instance being heard of; after
-	// one and a half of it, another instance runs the slot again. All instances
-	// should have the same, see ledger.Config. At least MinLease. Zero is
-	// ledger.DefaultLease, 10 seconds.
+	// one and a half of it, another instance runs the slot again. At least
+	// MinLease. Zero is ledger.DefaultLease, 10 seconds.
 	Lease time.Duration `yaml:"lease"`
 
 	// Poll is how often an instance looks for ticks that it was not told of:
@@ -53,7 +52,8 @@ type Config struct {
 
 	// Retention is how long asynq's tools show a tick that has completed. Zero
 	// is 20 periods of the worker, and between a minute and an hour; an hour for
-	// the first since the start. Failed ones asynq keeps in its archive.
+	// a worker's first tick after a start and for those of Trigger, which tell of
+	// no period. One that has failed stays for as long as asynq keeps it.
 	Retention time.Duration `yaml:"retention"`
 }
 

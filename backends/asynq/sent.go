@@ -1,6 +1,7 @@
 package asynq
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -9,10 +10,11 @@ import (
 
 // sent is what this instance knows of the ticks that it has dispatched.
 type sent struct {
-	mu   sync.Mutex
-	last map[string]dispatch
-	lag  time.Duration // how long the tick that came last had waited in the queue
-	at   time.Time     // when it came
+	mu    sync.Mutex
+	last  map[string]dispatch
+	swept time.Time     // when what is old was last dropped from it
+	lag   time.Duration // how long the tick that came last had waited in the queue
+	at    time.Time     // when it came
 }
 
 // dispatch is the one of a worker that was last.
@@ -22,30 +24,47 @@ type dispatch struct {
 
 func newSent() sent { return sent{last: make(map[string]dispatch)} }
 
-// mostLag bounds what is believed of a lag: the tick may be one that was left over.
-const mostLag = 10 * time.Second
+const (
+	// mostLag bounds what is believed of a lag: the tick may be one that was left
+	// over.
+	mostLag = 10 * time.Second
 
-// note notes that a tick is being dispatched. It returns the worker's period, an
-// hour where that is not known, and whether the tick need not be: where the queue
-// is behind, one of the worker's is still in it that will be run as the latest slot
-// which is due then. Without that a queue with more ticks than can be run would get
+	// longest is a period from which on they are all the same here, and the one
+	// of a worker whose period is not known.
+	longest = mostShown / periodsShown
+)
+
+// note notes that a tick is being dispatched. It returns the worker's period, as
+// far as it matters, and whether the tick need not be: where the queue is behind,
+// one of the worker's is still in it that will be run as the latest slot which
+// is due then. Without that a queue with more ticks than can be run would get
 // ever longer, and bring nothing but ticks that are too old.
 func (s *sent) note(tick core.Tick, now time.Time) (period time.Duration, again bool) {
-	period = time.Hour // of a tick by hand, and of the first, which are rare
-	if tick.Manual != "" {
-		return period, false
+	if tick.Manual != "" { // rare
+		return longest, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sweep(now)
 	before, known := s.last[tick.Worker]
 	if known && time.Since(s.at) < s.lag && now.Sub(before.at) < s.lag {
 		return 0, true
 	}
 	s.last[tick.Worker] = dispatch{slot: tick.Slot, at: now}
-	if known {
-		period = tick.Slot.Sub(before.slot)
+	if !known {
+		return longest, false
 	}
-	return period, false
+	return tick.Slot.Sub(before.slot), false
+}
+
+// sweep forgets what is too old to tell more than a worker of which nothing is
+// known, so that of workers that were removed nothing stays.
+func (s *sent) sweep(now time.Time) {
+	if now.Sub(s.swept) < longest {
+		return
+	}
+	s.swept = now
+	maps.DeleteFunc(s.last, func(_ string, d dispatch) bool { return now.Sub(d.at) > longest })
 }
 
 // arrived notes that a tick has come out of the queue which was due so long ago.
@@ -55,9 +74,14 @@ func (s *sent) arrived(lag time.Duration, now time.Time) {
 	s.lag, s.at = min(lag, mostLag), now
 }
 
-// retention is how long a tick of a worker is shown that has completed: 20 periods,
-// within bounds.
+// A tick that has completed is shown for some periods of its worker.
+const (
+	periodsShown = 20
+	leastShown   = time.Minute
+	mostShown    = time.Hour
+)
+
+// retention is how long a tick of a worker is shown that has completed.
 func retention(period time.Duration) time.Duration {
-	const least, most = time.Minute, time.Hour
-	return min(max(20*min(period, most), least), most)
+	return min(max(periodsShown*min(period, longest), leastShown), mostShown)
 }

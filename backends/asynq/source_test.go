@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -190,6 +191,40 @@ func TestRetention(t *testing.T) {
 		24 * time.Hour:         time.Hour,
 	} {
 		assert.Equal(t, want, retention(period), period)
+	}
+}
+
+// A tick of which the period is not known is shown for longest: the first after a
+// start, and a manual one.
+func TestThePeriodsOfTicks(t *testing.T) {
+	s, now := newSent(), time.Now()
+	period := func(tick core.Tick, after time.Duration) time.Duration {
+		if now = now.Add(after); tick.Manual == "" {
+			tick.Slot = now
+		}
+		period, again := s.note(tick, now)
+		require.False(t, again)
+		return period
+	}
+	assert.Equal(t, time.Hour, retention(period(core.Tick{Worker: "w"}, 0)), "the first")
+	assert.Equal(t, time.Minute, period(core.Tick{Worker: "w"}, time.Minute))
+	assert.Equal(t, time.Hour, retention(period(core.Tick{Worker: "w", Manual: "x"}, 0)))
+	assert.Equal(t, 2*time.Minute, period(core.Tick{Worker: "w"}, 2*time.Minute))
+	assert.Equal(t, time.Hour, retention(period(core.Tick{Worker: "w"}, 4*time.Minute)))
+}
+
+// Of workers that were removed nothing stays, and those there are keep their
+// periods.
+func TestRemovedWorkersAreForgotten(t *testing.T) {
+	s, now := newSent(), time.Now()
+	for i := range 10_000 {
+		now = now.Add(time.Second)
+		s.note(core.Tick{Worker: fmt.Sprint("gone-", i), Slot: now}, now)
+		period, _ := s.note(core.Tick{Worker: "kept", Slot: now}, now)
+		if i > 0 {
+			require.Equal(t, time.Second, period)
+		}
+		require.LessOrEqual(t, len(s.last), 2*int(longest/time.Second)+2)
 	}
 }
 
