@@ -25,13 +25,13 @@ type Config struct {
 	//	redis-cluster://host:7000,host2:7000       rediss-…:// with TLS
 	//
 	// The parameters are go-redis's: those of its ParseURL, ParseFailoverURL and
-	// ParseClusterURL. Of a Sentinel's URL the user is the Sentinel's, and the
+	// ParseClusterURL, but for those that read from replicas. Of a Sentinel's URL the user is the Sentinel's, and the
 	// parameters username and password are for Redis. Empty is DefaultURL.
 	URL string `yaml:"url"`
 
 	// Client is one that the program has already, in place of URL. It is never
-	// closed. Its ContextTimeoutEnabled must be true, and its timeouts should be
-	// well under a fifth of the lease.
+	// closed. Its ContextTimeoutEnabled must be true, it must not read from
+	// replicas, and its timeouts should be well under a fifth of the lease.
 	Client redis.UniversalClient
 
 	// Namespace parts the workers of services that share a Redis: instances of
@@ -121,7 +121,7 @@ const (
 
 	loses = "Redis without appendonly loses everything when it restarts, with appendfsync everysec the last second, " +
 		"and a failover to a replica what that had not received yet. Instances that are alive write back what they know; " +
-		"what was known only to those that died with Redis is lost, and such a slot may run again."
+		"what was known only to those that have died, or are cut off, is lost: such a slot may run again."
 )
 
 func (cfg Config) validate() error {

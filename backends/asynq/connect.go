@@ -48,6 +48,9 @@ func lentTarget(client redis.UniversalClient) (target, error) {
 	case *redis.Client:
 		t.address, keeps = c.Options().Addr, c.Options().ContextTimeoutEnabled
 	case *redis.ClusterClient:
+		if c.Options().ReadOnly {
+			return target{}, fmt.Errorf("asynq: Client: %w", errReplicas)
+		}
 		t.address, keeps = strings.Join(c.Options().Addrs, ","), c.Options().ContextTimeoutEnabled
 	}
 	if !keeps {
@@ -87,6 +90,9 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 		if err != nil {
 			return target{}, err
 		}
+		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			return target{}, errReplicas
+		}
 		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
 		o.MaintNotificationsConfig = noNotices()
 		return target{address: strings.Join(o.Addrs, ","), open: func() redis.UniversalClient { return redis.NewClusterClient(o) }}, nil
@@ -97,6 +103,9 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 		}
 		if o.MasterName == "" {
 			return target{}, errors.New("has no master_name, which a Sentinel is asked for")
+		}
+		if o.ReplicaOnly || o.RouteByLatency || o.RouteRandomly {
+			return target{}, errReplicas
 		}
 		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
 		address := o.MasterName + " of the Sentinels " + strings.Join(o.SentinelAddrs, ",")
@@ -110,6 +119,10 @@ func urlTarget(raw string, wait time.Duration) (target, error) {
 	o.MaintNotificationsConfig = noNotices()
 	return target{address: o.Addr, open: func() redis.UniversalClient { return redis.NewClient(o) }}, nil
 }
+
+// errReplicas refuses what a replica would answer: it may not have yet what was
+// written, which would be taken for a loss.
+var errReplicas = errors.New("would have records read from replicas, which lag behind: read_only, replica_only, route_by_latency and route_randomly must be off")
 
 // limits are options that the three kinds of clients have in common.
 type limits struct {

@@ -3,6 +3,8 @@ package asynq_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -28,6 +30,8 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 	defer lent.Close()
 	careless := redis.NewClient(&redis.Options{})
 	defer careless.Close()
+	far := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"host:1"}, ContextTimeoutEnabled: true, RouteByLatency: true})
+	defer far.Close()
 	for want, cfg := range map[string]asynq.Config{
 		"Lease: 999ms is shorter than 1s":         {Lease: 999 * time.Millisecond},
 		"Poll: 2s is not between 10ms and":        {Poll: 2 * time.Second},
@@ -42,8 +46,13 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 		"unexpected option: colour":               {URL: "redis://host?colour=red"},
 		"has a URL and a Client":                  {URL: "redis://host", Client: lent},
 		"its ContextTimeoutEnabled must be true":  {Client: careless},
+		"Client: would have records read":         {Client: far},
 		"redis: invalid read_timeout duration":    {URL: "redis://host?read_timeout=soon"},
 		"redis: unable to parse addr param: host": {URL: "redis-cluster://host?addr=host"},
+		"from replicas, which lag behind: read":   {URL: "redis-cluster://host?read_only=true"},
+		"from replicas, which lag behind":         {URL: "redis-cluster://host?route_by_latency=true"},
+		"replica_only":                            {URL: "redis-sentinel://host?master_name=m&replica_only=true"},
+		"and route_randomly must be off":          {URL: "redis-sentinel://host?master_name=m&route_randomly=true"},
 	} {
 		_, err := asynq.New(cfg, core.Options{})
 		if assert.ErrorContains(t, err, want) {
@@ -113,6 +122,9 @@ const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:ser
 	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
 	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank`
 
+// clusterACL is what a Redis Cluster's needs besides.
+const clusterACL = "+cluster|slots"
+
 // A user who may do nothing else is enough, with a user name, which asynq's own
 // reading of URLs drops.
 func TestAMinimalUser(t *testing.T) {
@@ -121,15 +133,34 @@ func TestAMinimalUser(t *testing.T) {
 	require.NoError(t, err)
 	flat := func(s string) string { return strings.Join(strings.Fields(strings.ReplaceAll(s, "//", " ")), " ") }
 	require.Contains(t, flat(string(doc)), flat(acl), "the ACL in doc.go")
+	require.Contains(t, string(doc), clusterACL, "the ACL in doc.go")
+	t.Run("server", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.Real(t)
+		minimalUser(t, server, acl)
+		minimalUserRuns(t, server, "redis://tick:s3cret@"+server.Addr)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		server := lonelyCluster(t)
+		minimalUser(t, server, acl+" "+clusterACL)
+		minimalUserRuns(t, server, "redis-cluster://tick:s3cret@"+server.Addr)
+	})
+}
 
-	server := redistest.Real(t)
-	admin := clientOf(t, server.URL)
+// minimalUser adds a user who may do what an ACL says.
+func minimalUser(t *testing.T, server *redistest.Server, acl string) {
+	t.Helper()
 	args := []any{"ACL", "SETUSER", "tick", "on", ">s3cret"}
 	for field := range strings.FieldsSeq(acl) {
 		args = append(args, field)
 	}
-	require.NoError(t, admin.Do(t.Context(), args...).Err())
+	require.NoError(t, clientOf(t, server.URL).Do(t.Context(), args...).Err())
+}
 
+// minimalUserRuns has the user do all there is, and nothing denied.
+func minimalUserRuns(t *testing.T, server *redistest.Server, url string) {
+	t.Helper()
 	log := &lockedBuffer{}
 	opts := quiet("a")
 	opts.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -137,7 +168,7 @@ func TestAMinimalUser(t *testing.T) {
 	workers := every(1, 100*time.Millisecond, r.run("a"))
 	workers = append(workers, core.Worker{Name: "bad", Schedule: core.Every(100 * time.Millisecond),
 		Run: func(context.Context) error { return context.Canceled }})
-	m := real(t, asynq.Config{URL: "redis://tick:s3cret@" + server.Addr, Lease: time.Second}, opts, workers...)
+	m := real(t, asynq.Config{URL: url, Lease: time.Second}, opts, workers...)
 	eventually(t, 5*time.Second, "slots run", func() bool { return r.count() > 3 })
 	require.NoError(t, m.Pause(t.Context(), "bad"))
 	require.NoError(t, m.Trigger(t.Context(), "bad"))
@@ -148,13 +179,26 @@ func TestAMinimalUser(t *testing.T) {
 			t.Error(line)
 		}
 	}
-	denied, err := admin.Do(t.Context(), "ACL", "LOG").Slice()
+	denied, err := clientOf(t, server.URL).Do(t.Context(), "ACL", "LOG").Slice()
 	require.NoError(t, err)
 	for _, entry := range denied {
 		if text := fmt.Sprint(entry); !strings.Contains(text, "config") && !strings.Contains(text, "info") {
 			t.Error(text)
 		}
 	}
+}
+
+// lonelyCluster starts a Redis Cluster of one node.
+func lonelyCluster(t *testing.T) *redistest.Server {
+	t.Helper()
+	server := redistest.Real(t, "--cluster-enabled", "yes")
+	admin := clientOf(t, server.URL)
+	require.NoError(t, admin.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+	eventually(t, 10*time.Second, "the cluster is up", func() bool {
+		info, _ := admin.ClusterInfo(t.Context()).Result()
+		return strings.Contains(info, "cluster_state:ok")
+	})
+	return server
 }
 
 type lockedBuffer struct {
@@ -202,14 +246,16 @@ func TestKindsOfRedis(t *testing.T) {
 		stop(t, m)
 		r.once(t)
 	}
+	// refused tells that a server is not believed whose certificate nobody vouches
+	// for.
+	refused := func(t *testing.T, cfg asynq.Config) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		require.ErrorContains(t, asynq.Reach(ctx, cfg), "certificate signed by unknown authority")
+	}
 	t.Run("cluster", func(t *testing.T) {
-		server := redistest.Real(t, "--cluster-enabled", "yes")
-		admin := clientOf(t, server.URL)
-		require.NoError(t, admin.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
-		eventually(t, 10*time.Second, "the cluster is up", func() bool {
-			info, _ := admin.ClusterInfo(t.Context()).Result()
-			return strings.Contains(info, "cluster_state:ok")
-		})
+		server := lonelyCluster(t)
 		runs(t, asynq.Config{URL: "redis-cluster://" + server.Addr})
 	})
 	t.Run("sentinel", func(t *testing.T) {
@@ -224,6 +270,14 @@ func TestKindsOfRedis(t *testing.T) {
 		cert, key := certtest.New(t)
 		server := redistest.RealTLS(t, cert, key)
 		runs(t, asynq.Config{URL: "rediss://" + server.Addr + "?skip_verify=true"})
+		refused(t, asynq.Config{URL: "rediss://" + server.Addr})
+		pem, err := os.ReadFile(cert)
+		require.NoError(t, err)
+		private := x509.NewCertPool()
+		require.True(t, private.AppendCertsFromPEM(pem))
+		client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true, TLSConfig: &tls.Config{RootCAs: private}})
+		defer client.Close()
+		runs(t, asynq.Config{Client: client})
 	})
 	t.Run("unix", func(t *testing.T) {
 		socket := filepath.Join(t.TempDir(), "redis.sock")

@@ -61,8 +61,25 @@
 //	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
 //	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
 //
-// In a Redis Cluster its client also needs +cluster|slots. Its URL should not say
-// read_only: what a replica lags behind may be taken for lost.
+// In a Redis Cluster its client also needs +cluster|slots.
+//
+// # Parameters of URLs
+//
+// Config.URL, and the key url of a file, take those of go-redis, but for those by
+// which records would be read from replicas, which lag behind: read_only,
+// replica_only, route_by_latency and route_randomly are refused. Timeouts that are
+// left out are a tenth of the lease, and three seconds at most.
+//
+// The URL of backends.OpenURL has lease, poll, retention and namespace, and of
+// go-redis's these:
+//
+//	dial_timeout read_timeout write_timeout client_name protocol
+//	pool_size pool_timeout pool_fifo min_idle_conns max_idle_conns max_active_conns
+//	conn_max_idle_time conn_max_lifetime
+//	db                              not for a cluster, which has no databases
+//	addr                            for cluster and sentinel: another host, as after a comma
+//	skip_verify                     for rediss and rediss-sentinel
+//	master_name username password   for sentinel
 //
 // A rediss URL trusts the certificates that the system trusts. For a CA of your own,
 // or a client's certificate, give Config.Client one with its tls.Config.

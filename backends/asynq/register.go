@@ -13,8 +13,8 @@ func init() {
 		New:       New,
 		Namespace: func(cfg *Config, namespace string) { cfg.Namespace = namespace },
 		URL:       func(cfg *Config, u *url.URL) error { cfg.URL = u.String(); return nil },
-		Params: []string{
-			"addr", "master_name", "username", "password", "db", "skip_verify", "protocol", "client_name", "read_only",
+		Params: []string{ // as doc.go says
+			"addr", "master_name", "username", "password", "db", "skip_verify", "protocol", "client_name",
 			"dial_timeout", "read_timeout", "write_timeout", "pool_size", "pool_timeout", "pool_fifo",
 			"min_idle_conns", "max_idle_conns", "max_active_conns", "conn_max_idle_time", "conn_max_lifetime",
 		},

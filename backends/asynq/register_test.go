@@ -2,6 +2,7 @@ package asynq_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,36 @@ func TestRegistered(t *testing.T) {
 		_, err := backends.OpenURL(t.Context(), url, core.Options{})
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "s3cret")
+	}
+}
+
+// The parameters that OpenURL takes, and for which kinds of Redis, as doc.go says
+// it.
+func TestParametersOfURLs(t *testing.T) {
+	one := []string{"redis://host?", "rediss://host?", "unix:///redis.sock?"}
+	cluster := []string{"redis-cluster://host?", "rediss-cluster://host?"}
+	sentinel := []string{"redis-sentinel://host?master_name=m&", "rediss-sentinel://host?master_name=m&"}
+	all := slices.Concat(one, cluster, sentinel)
+	for param, takes := range map[string][]string{
+		"lease=2s": all, "poll=20ms": all, "retention=1h": all, "namespace=billing": all,
+		"dial_timeout=1s": all, "read_timeout=1s": all, "write_timeout=1s": all,
+		"pool_size=3": all, "pool_timeout=1s": all, "pool_fifo=true": all,
+		"min_idle_conns=1": all, "max_idle_conns=1": all, "max_active_conns=5": all,
+		"conn_max_idle_time=1s": all, "conn_max_lifetime=1s": all,
+		"client_name=c": all, "protocol=3": all,
+		"db=1":             slices.Concat(one, sentinel),
+		"addr=b:7001":      slices.Concat(cluster, sentinel),
+		"username=u":       sentinel,
+		"password=p":       sentinel,
+		"skip_verify=true": {one[1], sentinel[1]},
+		"max_retries=3":    nil,
+		"max_redirects=3":  nil,
+		"read_only=true":   nil,
+	} {
+		for _, url := range all {
+			_, err := backends.OpenURL(t.Context(), url+param, core.Options{})
+			assert.Equal(t, slices.Contains(takes, url), err == nil, "%s: %v", url+param, err)
+		}
 	}
 }
 
