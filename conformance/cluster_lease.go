@@ -96,15 +96,17 @@ var leaseCases = []kase{
 		slot := midway(c.trial, p)
 		var failed atomic.Int64
 		options := core.Options{OnError: func(context.Context, core.Tick, error) { failed.Add(1) }}
-		w := work("w", core.Every(p), firstly(1, ignores(p), nothing))
+		w := work("w", core.Every(p), firstly(1, ignores(p*3/4), nothing))
 		a, b := c.startAt("a", site{options: options}, w), c.startAt("b", site{options: options}, w)
 		first := c.await(p, "w", 1)[0]
 		lone := c.on(first)
 		lone.cut()
 		until(c.trial, slot.Add(p/2))
 		lone.heal() // before the function returns
-		until(c.trial, slot.Add(p+p/2))
+		until(c.trial, slot.Add(p*7/8))
 		require.NotZero(c, c.runs("w")[0].End, "the function that ignored its context has returned")
+		c.unrecorded([]*node{a, b}, lone) // before another run's result is in its place
+		until(c.trial, slot.Add(p+p/2))
 		c.unrecorded([]*node{a, b}, lone)
 		assert.Zero(c, failed.Load(), "calls of OnError")
 		assert.Equal(c, stamps(append(series(slot, p, 1), series(slot, p, 2)...)), stamps(c.slots("w")), "the slots that were run")
