@@ -17,7 +17,7 @@ func (m *manager) Trigger(ctx context.Context, name string) error {
 	if j.led() {
 		return cluster(ctx, "trigger", j, m.cluster.Trigger)
 	}
-	j.trigger()
+	j.Trigger()
 	return nil
 }
 
@@ -29,8 +29,12 @@ func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *J
 	return nil
 }
 
-// trigger runs the worker once, now or when the run in progress has ended.
-func (j *Job) trigger() {
+// Trigger runs the worker once, now or when the run in progress has ended, also
+// while it is paused; those that come while one waits are one (CTL-3, CTL-4). It
+// does not wait for the run. It is Manager.Trigger on this instance, for an engine
+// whose library lets people ask for a run. A worker that may not run any more
+// does not.
+func (j *Job) Trigger() {
 	if j.long != nil {
 		j.restartLong()
 		return

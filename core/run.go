@@ -272,7 +272,7 @@ func (r *run) release(result Result) {
 	case j.long != nil:
 		j.longEnded(r, result, cancelled)
 	case triggered:
-		j.trigger()
+		j.Trigger()
 	}
 	if rearm {
 		m.reschedule(j)

@@ -199,7 +199,7 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 		return nil
 	}
 	if !j.led() {
-		j.trigger()
+		j.Trigger()
 		return nil
 	}
 	if err := m.cluster.Trigger(ctx, j); err != nil {
