@@ -31,6 +31,7 @@ type alarm struct {
 	rewinds  uint32        // the engine's, when slot was found
 	early    uint16        // how often gocron called too early for slot, the clock having been set back
 	owed     bool          // gocron asked again before it called, as it does for a limit of its own
+	called   bool          // gocron called, and has not asked again yet
 	retries  uint8         // how often gocron was given an instant for this slot
 }
 
@@ -98,7 +99,7 @@ func (a *alarm) tryReset() error {
 func (a *alarm) rearm(again bool) error {
 	a.mu.Lock()
 	a.gen++
-	a.rings, a.owed, a.early, a.retries = 0, false, 0, 0
+	a.rings, a.owed, a.called, a.early, a.retries = 0, false, false, 0, 0
 	gen, schedule := a.gen, a.schedule
 	a.mu.Unlock()
 	a.engine.disarm(a.id)
@@ -125,6 +126,11 @@ func (a *alarm) drop(sets uint32) {
 
 // ring is what gocron calls, at the time that Next gave, or at any time for a
 // RunNow, on a goroutine that gocron waits for. So it returns soon.
+//
+// Gocron does not tell the one from the other. A call well before the time is a
+// RunNow. Of two calls about the time one is, because gocron asks for another
+// time in between if both are its timer's: then the slot is delivered, and beside
+// it the worker is triggered.
 func (a *alarm) ring(gen uint32) {
 	e := a.engine
 	v, ok := e.enter()
@@ -139,6 +145,7 @@ func (a *alarm) ring(gen uint32) {
 	stale := a.gen != gen
 	asked := a.rings != 0 // not so where the scheduler starts all jobs immediately
 	byHand := asked && !a.owed && a.rings-v.actual.Sub(e.began) > soon
+	twice := a.called && !stale
 	early := v.now.Before(slot.Add(jitter))
 	back := a.rewinds != v.rewinds
 	switch {
@@ -146,7 +153,7 @@ func (a *alarm) ring(gen uint32) {
 	case a.owed:
 		a.owed = false
 	default:
-		a.rings = 0
+		a.rings, a.called = 0, asked || a.called
 	}
 	if early && asked && !stale && !byHand {
 		a.early++
@@ -156,7 +163,7 @@ func (a *alarm) ring(gen uint32) {
 	switch {
 	case stale:
 	case byHand:
-		a.job.Go(context.Background(), core.ManualTick(a.job.Name()), nil)
+		a.job.Trigger()
 	case slot.IsZero():
 	case back:
 		e.busy.Go(a.reset)
@@ -166,6 +173,9 @@ func (a *alarm) ring(gen uint32) {
 		if a.advance(sets, schedule, following, err) && a.job.Misfire(due, missed) {
 			a.job.Go(context.Background(), a.job.Tick(due), nil)
 		}
+	}
+	if twice {
+		a.job.Trigger()
 	}
 }
 

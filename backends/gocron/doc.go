@@ -29,12 +29,13 @@
 // Manager.Workers. The job's next run is the worker's next slot with its
 // jitter; it is in the year 9999 while a Delay's run is in progress. Its ID is
 // another one after a Reschedule, after each run of a Delay, and after the clock
-// was set. RunNow, which is also what gocron-ui's button does, is a Trigger, but that
-// one during a run is skipped as an overlap, where Trigger waits for the run's end.
-// Before the scheduler has started, or after StopJobs, gocron's RunNow hangs, and with
-// it everything else that is asked of the scheduler.
-// A worker is taken away with Manager.Remove: the manager does not learn that
-// its job was removed from the scheduler.
+// was set. A worker is taken away with Manager.Remove: the manager does not learn
+// that its job was removed from the scheduler.
+//
+// A RunNow, which is also what gocron-ui's button does, is a Trigger (CTL-3): one
+// during a run is a run after it, however many they are, and a worker that is
+// paused runs too. Before the scheduler has started, or after StopJobs, gocron's
+// RunNow hangs, and with it everything else that is asked of the scheduler.
 //
 // # In a scheduler of your own
 //

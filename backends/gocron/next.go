@@ -43,6 +43,7 @@ func (a *alarm) Next(last time.Time) time.Time {
 	if !a.slot.IsZero() {
 		rings = a.slot.Add(shift + time.Duration(a.early))
 	}
+	a.called = false
 	known := true
 	switch {
 	case rings.After(now) && rings.After(last):

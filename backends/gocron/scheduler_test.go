@@ -123,28 +123,6 @@ func (o onlyUntil) Next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// What the dashboard's button does is a Trigger.
-func TestRunNowTriggers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := scheduler(t)
-		s.Start()
-		var r recorder
-		m := start(t, gocron.Config{Scheduler: s}, core.Options{}, r.worker("w", core.Every(time.Hour), nil))
-		sleep(10 * time.Minute)
-		require.NoError(t, find(s, "w").RunNow())
-		sleep(time.Second)
-		runs := r.of("w")
-		require.Len(t, runs, 1)
-		assert.NotEmpty(t, runs[0].tick.Manual)
-		sleep(time.Hour)
-		runs = r.of("w")
-		require.Len(t, runs, 2)
-		assert.Equal(t, runs[1].at.Truncate(time.Hour).UTC(), runs[1].tick.Slot, "beside its schedule")
-		assert.Equal(t, runs[1].at.UTC(), runs[1].tick.Slot)
-		assert.Zero(t, status(t, m, "w").Skips)
-	})
-}
-
 // The dashboard's other buttons stop the scheduler and start it again.
 func TestSchedulerStoppedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
