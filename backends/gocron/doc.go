@@ -54,21 +54,26 @@
 //
 // # What gocron v2.21.2 does wrong
 //
-// None of this touches the workers of a scheduler of the engine's own. It
-// concerns a program's other jobs, and through them everything in its scheduler:
+// In a scheduler of the engine's own nothing of this keeps a worker from running
+// when it is due. It concerns a program's other jobs, and through them everything
+// in its scheduler:
 //
 //   - It looks for a job's next run in the future in a loop that holds up every
 //     job, and that does not end for one that has none: for example when the
 //     scheduler is started again after StopJobs and has a one-time job that has
-//     run. Issues 846 and 943 report such loops.
+//     run. Issues 846 and 943 report such loops; pull requests 930 and 946 guard
+//     against them in a later release.
 //   - StopJobs and Shutdown wait for the jobs in progress in a loop that takes a
-//     whole core; pull request 930 replaces it in a later release. A worker's run
-//     is never waited for by gocron, and a manager that is stopped first has no
-//     part in it.
+//     whole core, which pull request 930 replaces too. A manager that is stopped
+//     first has no part in it, and gocron never waits for a worker's run. The
+//     Stop of a manager with a scheduler of its own goes through that loop once,
+//     for a moment, when no call is in progress any more.
 //   - After the system's clock was set back the other jobs stand still until it
 //     has caught up (issue 438). Workers go on (PER-11).
 //   - A locker gives a run to one of the instances that ask at the same instant,
 //     not one run for each slot (issue 841). For that take a distributed engine.
-//   - It takes two runs that the clock on the wall shows alike for one, and an
-//     hourly cron job loses a run in the night in which daylight saving ends.
+//   - It takes two runs that the clock on the wall shows alike, to the second, for
+//     one, so that a nightly cron job does not run twice when daylight saving ends
+//     (issue 911). But an hourly one loses a run in that night, and one with a
+//     Cron of its own loses runs within a second. Workers lose none (CRN-3).
 package gocron
