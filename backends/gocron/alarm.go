@@ -170,7 +170,7 @@ func (a *alarm) ring(gen uint32) {
 	case early: // gocron asks Next again
 	default:
 		due, missed, following, err := core.CatchUp(schedule, slot, v.now.Add(-jitter))
-		if a.advance(sets, schedule, following, err) && a.job.Misfire(due, missed) {
+		if a.advance(sets, schedule, slot, following, err) && a.job.Misfire(due, missed) {
 			a.job.Go(context.Background(), a.job.Tick(due), nil)
 		}
 	}
@@ -180,10 +180,11 @@ func (a *alarm) ring(gen uint32) {
 }
 
 // advance has the alarm wait for the following slot, and reports that there is
-// none. It returns false where the alarm was set anew meanwhile, or unset.
-func (a *alarm) advance(sets uint32, schedule core.Schedule, following time.Time, err error) bool {
+// none. It returns false where the alarm was set anew meanwhile, or unset, or
+// another call has delivered the slot.
+func (a *alarm) advance(sets uint32, schedule core.Schedule, slot, following time.Time, err error) bool {
 	a.mu.Lock()
-	if a.sets != sets {
+	if a.sets != sets || !a.slot.Equal(slot) {
 		a.mu.Unlock()
 		return false
 	}
