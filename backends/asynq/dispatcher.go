@@ -58,6 +58,10 @@ const (
 	// elsewhereAfter is when a task that could not be taken here is tried
 	// again.
 	elsewhereAfter = time.Second
+
+	// tidyEvery is how often, at most, what has been shown for long enough is
+	// deleted: asynq's own measure.
+	tidyEvery = 8 * time.Second
 )
 
 // Start implements ledger.Dispatcher.
@@ -71,6 +75,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFun
 		Queues:                   map[string]int{d.store.queue: 1},
 		TaskCheckInterval:        backAt,
 		DelayedTaskCheckInterval: max(d.cfg.Poll, elsewhereAfter),
+		JanitorInterval:          max(d.cfg.Poll, tidyEvery),
 		ShutdownTimeout:          time.Second,
 		BaseContext:              func() context.Context { return d.life },
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return elsewhereAfter },
