@@ -23,16 +23,16 @@ func (e *engine) process(c *candidate) {
 		c.anew = false
 		c.mu.Unlock()
 		var err error
-		if step := c.decide(); step != nil {
-			if err = step(); err == nil {
-				c.mu.Lock()
-				c.fails = 0
-				continue
-			}
+		step := c.decide()
+		if step != nil {
+			err = step()
 		}
 		c.mu.Lock()
-		if err == nil && c.anew {
-			continue
+		if err == nil {
+			c.fails = 0 // also where nothing is to be done any more, and so nothing is tried again
+			if step != nil || c.anew {
+				continue
+			}
 		}
 		c.working = false
 		if err != nil {
