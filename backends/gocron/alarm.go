@@ -31,6 +31,7 @@ type alarm struct {
 	rewinds  uint32        // the engine's, when slot was found
 	early    uint16        // how often gocron called too early for slot, the clock having been set back
 	owed     bool          // gocron asked again before it called, as it does for a limit of its own
+	limited  bool          // it has done so: more calls than one may be late
 	called   bool          // gocron called, and has not asked again yet
 	retries  uint8         // how often gocron was given an instant for this slot
 }
@@ -130,7 +131,8 @@ func (a *alarm) drop(sets uint32) {
 // Gocron does not tell the one from the other. A call well before the time is a
 // RunNow. Of two calls about the time one is, because gocron asks for another
 // time in between if both are its timer's: then the slot is delivered, and beside
-// it the worker is triggered.
+// it the worker is triggered. Where gocron has a limit of its own, which holds calls
+// back, that does not tell, and nothing is triggered that nobody may have asked for.
 func (a *alarm) ring(gen uint32) {
 	e := a.engine
 	v, ok := e.enter()
@@ -145,7 +147,7 @@ func (a *alarm) ring(gen uint32) {
 	stale := a.gen != gen
 	asked := a.rings != 0 // not so where the scheduler starts all jobs immediately
 	byHand := asked && !a.owed && a.rings-v.actual.Sub(e.began) > soon
-	twice := a.called && !stale
+	twice := a.called && !stale && !a.limited
 	early := v.now.Before(slot.Add(jitter))
 	back := a.rewinds != v.rewinds
 	switch {

@@ -49,7 +49,11 @@
 // Its options apply to workers too, where an option of the job cannot undo them.
 // A locker is switched off. With WithDistributedElector, or a
 // WithLimitConcurrentJobs that is used up, gocron does not call, and the slots
-// count as missed when it next does. With WithStartImmediately for all jobs
+// count as missed when it next does. A limit with LimitModeWait calls late and
+// several times instead, and some of these calls cannot be told from a RunNow:
+// they are runs by hand that nobody asked for. One with LimitModeReschedule that
+// was used up may cost a RunNow. Where that matters, leave workers in a scheduler
+// of the engine's own. With WithStartImmediately for all jobs
 // nothing runs earlier; but a Start after StopJobs is then a Trigger of each
 // worker that has missed no slot, and gocron may pass over its next slot, which
 // counts as missed. Event listeners are called, and one that panics ends the

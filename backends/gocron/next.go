@@ -55,7 +55,9 @@ func (a *alarm) Next(last time.Time) time.Time {
 	}
 	if known {
 		began := now.Sub(a.engine.began)
-		a.owed = a.owed || a.rings != 0 && a.rings <= began
+		if a.rings != 0 && a.rings <= began {
+			a.owed, a.limited = true, true
+		}
 		a.rings = began + min(rings.Sub(now), math.MaxInt64/2)
 	}
 	a.mu.Unlock()
