@@ -203,7 +203,11 @@ func (c Config) changed(p path) bool {
 // names of the sections and of the workers.
 func (c Config) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "backend %s", c.backend())
+	if backend := c.backend(); isURL(backend) {
+		b.WriteString("backend (a URL)")
+	} else {
+		fmt.Fprintf(&b, "backend %s", backend)
+	}
 	if c.Enabled != nil && !*c.Enabled {
 		b.WriteString(", disabled")
 	}

@@ -201,6 +201,10 @@ const importPath = "github.com/seed-891a2e1b/tickwork/backends/"
 // there is not.
 func unknownBackend(name string) error {
 	known := Registered()
+	if isURL(name) {
+		return fmt.Errorf("%w: it is a URL, which is not shown here, since it may have a password: a URL is for OpenURL, or for the key url of a backend; %s",
+			ErrUnknownBackend, registeredAre(known))
+	}
 	if _, ok := ours[name]; ok {
 		return fmt.Errorf("%w %q: %s; %s", ErrUnknownBackend, name, registeredAre(known), missing(name))
 	}
@@ -210,6 +214,10 @@ func unknownBackend(name string) error {
 	return fmt.Errorf("%w %q: %s; a backend is registered by importing its package, and %sall has those of tickwork",
 		ErrUnknownBackend, name, registeredAre(known), importPath)
 }
+
+// isURL tells whether what is given as a backend's name is the URL of one, or looks
+// like it.
+func isURL(name string) bool { return strings.ContainsAny(name, ":/@") }
 
 func registeredAre(names []string) string {
 	if len(names) == 0 {

@@ -103,6 +103,19 @@ func TestASecondScheduleInTheEnvironmentReplacesTheFirst(t *testing.T) {
 	assert.Equal(t, backends.Override{Every: time.Hour}, cfg.Workers["a"])
 }
 
+// What the environment says of a retry comes over what the file says, key by key.
+func TestARetryInTheEnvironmentKeepsWhatTheFileSaysBesides(t *testing.T) {
+	cfg, err := backends.LoadFrom("f", "workers: {a: {retry: {attempts: 3, backoff: 1s}}, b: {retry: {attempts: 3}}}",
+		"TICKWORK_WORKERS={a: {retry: {attempts: 5}}, b: {retry: {backoff: 2s}}}")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]backends.Override{
+		"a": {Retry: &backends.Retry{Attempts: 5, Backoff: time.Second}},
+		"b": {Retry: &backends.Retry{Attempts: 3, Backoff: 2 * time.Second}},
+	}, cfg.Workers)
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.NoError(t, err)
+}
+
 func TestGiven(t *testing.T) {
 	var set, tls backends.Config
 	set.Set("fakeredis", redisConfig{URL: "x"})

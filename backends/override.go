@@ -21,13 +21,23 @@ func (o Override) over(base Override) Override {
 	if o.hasSchedule() {
 		base.Every, base.Offset, base.Cron, base.Timezone, base.Delay = 0, 0, "", "", 0
 	}
-	v, b := reflect.ValueOf(&o).Elem(), reflect.ValueOf(base)
+	if o.Retry != nil && base.Retry != nil {
+		both := *o.Retry
+		fill(&both, *base.Retry)
+		o.Retry = &both
+	}
+	fill(&o, base)
+	return o
+}
+
+// fill sets what is zero in a struct to what it is in another.
+func fill[S any](s *S, from S) {
+	v, f := reflect.ValueOf(s).Elem(), reflect.ValueOf(from)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
-			v.Field(i).Set(b.Field(i))
+			v.Field(i).Set(f.Field(i))
 		}
 	}
-	return o
 }
 
 // apply returns the worker with what o gives in place of what the program gave.

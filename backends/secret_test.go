@@ -77,6 +77,15 @@ func TestErrorsNeverShowAPassword(t *testing.T) {
 			assert.NotContains(t, err.Error(), "secret", data)
 		}
 	}
+	for _, backend := range []string{"redis://u:secret@host:6379", "u:secret@host"} { // in the place of a name
+		cfg, err := backends.LoadFrom("f", "backend: "+backend)
+		require.NoError(t, err)
+		assert.NotContains(t, cfg.String(), "secret")
+		_, err = backends.Open(context.Background(), cfg, quiet)
+		require.ErrorIs(t, err, backends.ErrUnknownBackend)
+		assert.ErrorContains(t, err, "f:1:1: backend: unknown backend: it is a URL")
+		assert.NotContains(t, err.Error(), "secret")
+	}
 	const notURL = "fakeredis: {queues: 10, url: \"redis://:half@pass:word@host:x\"}"
 	for _, data := range []string{
 		"fakeredis: {url: \"redis://u:secret@host\", password: hush, lease: -1s}",
