@@ -2,6 +2,7 @@ package asynq
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -35,8 +36,8 @@ const (
 	largest = 128
 )
 
-// EvalSha implements redis.Scripter. It returns when the context ends; the script
-// may run nevertheless.
+// EvalSha implements redis.Scripter. It returns when the context ends; a script
+// that is under way may run nevertheless, one that waits to be sent will not.
 func (b *batcher) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	all := make([]any, 3, 3+len(keys)+len(args))
 	all[0], all[1], all[2] = "evalsha", sha, len(keys)
@@ -53,6 +54,7 @@ func (b *batcher) EvalSha(ctx context.Context, sha string, keys []string, args .
 	case <-c.done:
 		return c.cmd
 	case <-ctx.Done():
+		b.withdraw(c) // who asked reads back soon whether it has happened, and decides by that
 		cmd := redis.NewCmd(ctx, all...)
 		cmd.SetErr(context.Cause(ctx))
 		return cmd
@@ -66,6 +68,15 @@ func (b *batcher) add(c *call) {
 	if b.flying < flights {
 		b.flying++
 		b.flights.Go(b.fly)
+	}
+}
+
+// withdraw takes a call back that has not been sent.
+func (b *batcher) withdraw(c *call) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiting, c); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
 	}
 }
 
