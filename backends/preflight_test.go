@@ -73,6 +73,22 @@ workers:
 	assert.Nil(t, r.Workers[2].Change)
 }
 
+// Of a change that is near, no slot is told twice.
+func TestPreflightTellsEachSlotOnce(t *testing.T) {
+	for _, day := range []string{"14", "15", "16", "17"} { // of October; the clocks change on the 25th
+		r := preflight(t, "workers: {w: {cron: \"0 3 * * *\", timezone: Europe/Berlin}}", "2026-10-"+day+"T12:00:00Z",
+			worker("w", core.Every(10*time.Minute)))
+		require.NoError(t, r.Err())
+		all := r.Workers[0].Slots
+		if c := r.Workers[0].Change; c != nil {
+			all = append(all, c.Slots...)
+		}
+		for i := 1; i < len(all); i++ {
+			require.True(t, all[i].After(all[i-1]), "%s after %s, told on the %s", all[i], all[i-1], day)
+		}
+	}
+}
+
 func TestPreflightOfWorkersWithoutSlots(t *testing.T) {
 	long, off := worker("long", nil), worker("off", core.Every(time.Minute))
 	off.Disabled = true

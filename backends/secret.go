@@ -19,7 +19,7 @@ func (d *driver) scrub(cfg any, err error, texts ...string) error {
 	}
 	// net/url and those who quote it show the part of a URL that they could
 	// not read, and that may be half a password.
-	if _, ok := errors.AsType[*url.Error](err); ok {
+	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" {
 		return &scrubbed{errors.New("a URL cannot be read; are the special characters in its password percent-encoded?"), err}
 	}
 	message := err.Error()
