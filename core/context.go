@@ -101,7 +101,16 @@ func (j *Job) value(key any) (any, bool) {
 
 func (r *run) Deadline() (time.Time, bool) { return r.context().Deadline() }
 func (r *run) Done() <-chan struct{}       { return r.context().Done() }
-func (r *run) Err() error                  { return r.context().Err() }
+
+// Err asks the parent first: a lease may find out only now that it is lost, and
+// then cancels what is derived from it.
+func (r *run) Err() error {
+	ctx := r.context()
+	if parent := r.peek().parent; parent != nil {
+		_ = parent.Err()
+	}
+	return ctx.Err()
+}
 
 func (r *run) Value(key any) any {
 	switch key.(type) {

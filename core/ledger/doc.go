@@ -28,8 +28,10 @@
 //
 // A run may trust that it is alone until its context ends: it is cancelled, with
 // ErrLeaseLost, a tenth of the lease before another instance can take over, and
-// an instance that was frozen meanwhile finds out when it asks its context. What
-// a run does without asking, a frozen one that is thawed may do beside its
+// an instance that was frozen meanwhile finds out when it asks its context with
+// Err. A context that is derived from it with a deadline or a cancel of its own, as
+// that of a worker with a Timeout is, learns of it a moment later. What a run does
+// without asking, a frozen one that is thawed may do beside its
 // successor: hand the tick's Fence to what it writes to, and have that refuse a
 // lower one than it has seen.
 package ledger
