@@ -96,7 +96,11 @@ func (s *soak) run(d time.Duration) {
 	s.mend(time.Time{})
 	s.enough(3)
 	f.sleep(2*f.failover() + f.tolerance())
-	for _, p := range f.alive() {
+	alive := f.alive()
+	for i, p := range alive {
+		if i == len(alive)-1 { // it has to count what passed while the one before ended
+			f.sleep(f.failover()/2 + f.tolerance())
+		}
 		if err := p.stop(3 * f.failover()); err != nil {
 			f.Errorf("%v", err)
 		}
