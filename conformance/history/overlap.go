@@ -49,21 +49,15 @@ func (j *judge) mayOverlap(before, r *Run) bool {
 // was cut off from it, and nobody else was there who knew of it. So the next may
 // begin, and the run ends when its lease would have.
 func (j *judge) leaseForgotten(before, r *Run) bool {
-	if !j.forgotten(before.Node, before.Begin) {
-		return false
-	}
 	end := before.Over()
 	if !before.Lost.IsZero() {
 		end = before.Lost
 	}
-	for _, lost := range j.h.Faults {
-		if lost.What == BrokerLost && lost.At.After(before.Begin) && lost.At.Before(r.Begin) &&
-			len(j.h.suffered(before.Node, lost.At, r.Begin, Cut)) > 0 &&
-			!end.IsZero() && end.Sub(lost.At) <= j.p.Failover {
-			return true
-		}
-	}
-	return false
+	return !end.IsZero() && slices.ContainsFunc(j.h.Faults, func(lost Fault) bool {
+		return j.forgets(lost, before.Node, before.Begin) &&
+			lost.At.After(before.Begin) && lost.At.Before(r.Begin) && end.Sub(lost.At) <= j.p.Failover &&
+			len(j.h.suffered(before.Node, lost.At, r.Begin, Cut)) > 0
+	})
 }
 
 // thawed is when a node that was frozen could notice it: where it was frozen again

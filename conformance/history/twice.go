@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // twice judges CLU-1: each tick completes once, and begins again only if it did
 // not.
@@ -84,19 +87,17 @@ func (j *judge) unwritten(r *Run) bool {
 // nobody was there who could write it back: the node itself was gone or cut off,
 // and so was at some time each other node, or it may not have heard of it yet.
 func (j *judge) forgotten(node string, written time.Time) bool {
-	for _, lost := range j.h.Faults {
-		if lost.What != BrokerLost || lost.At.Before(written) {
-			continue
-		}
-		until := lost.At.Add(j.p.Failover)
-		if j.h.connected(node, written, until) {
-			continue
-		}
-		if lost.At.Sub(written) <= j.p.Failover || !j.h.witnessed(written, until) {
-			return true
-		}
+	return slices.ContainsFunc(j.h.Faults, func(f Fault) bool { return j.forgets(f, node, written) })
+}
+
+// forgets tells whether it is in this fault that the broker has.
+func (j *judge) forgets(lost Fault, node string, written time.Time) bool {
+	if lost.What != BrokerLost || lost.At.Before(written) {
+		return false
 	}
-	return false
+	until := lost.At.Add(j.p.Failover)
+	return !j.h.connected(node, written, until) &&
+		(lost.At.Sub(written) <= j.p.Failover || !j.h.witnessed(written, until))
 }
 
 // connected tells whether a node was up and had its broker throughout.
