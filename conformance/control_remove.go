@@ -200,9 +200,5 @@ func (t *trial) removing(m core.Manager, name string) *call {
 
 // removingBy calls Remove, on a goroutine, with a context that ends after d.
 func (t *trial) removingBy(m core.Manager, name string, d time.Duration) *call {
-	return t.call("Remove "+name+" within "+d.String(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), d)
-		defer cancel()
-		return m.Remove(ctx, name)
-	})
+	return t.callBy("Remove "+name, d, func(ctx context.Context) error { return m.Remove(ctx, name) })
 }

@@ -138,7 +138,7 @@ var startCases = []kase{
 			return ctx.Err()
 		}
 		require.NoError(t, m.Add(context.Background(), w))
-		start := t.startingBy(m, 2*t.period())
+		start := t.callBy("Start", 2*t.period(), m.Start)
 		require.ErrorIs(t, start.within(2*t.period()+t.soon()), context.DeadlineExceeded)
 		assert.GreaterOrEqual(t, start.took, 2*t.period(), "Start gave up before its context had ended")
 		t.sleep(2 * t.period())
@@ -152,21 +152,12 @@ var startCases = []kase{
 		w := t.worker("w", core.Every(t.period()), nil)
 		w.OnStart = g.stubborn
 		require.NoError(t, m.Add(context.Background(), w))
-		start := t.startingBy(m, t.period())
+		start := t.callBy("Start", t.period(), m.Start)
 		require.ErrorIs(t, start.within(t.period()+grace+t.soon()), context.DeadlineExceeded)
 		g.open()
 		t.sleep(2 * t.period())
 		require.Zero(t, t.count("w"), "runs after a failed Start")
 	}},
-}
-
-// startingBy calls Start, on a goroutine, with a context that ends after d.
-func (t *trial) startingBy(m core.Manager, d time.Duration) *call {
-	return t.call("Start within "+d.String(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), d)
-		defer cancel()
-		return m.Start(ctx)
-	})
 }
 
 // allKinds returns a worker of each kind that the engine can do, all of which

@@ -1,6 +1,9 @@
 package conformance
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A call is one that the case makes on a goroutine of its own, because it may
 // take its time, or never return.
@@ -26,6 +29,15 @@ func (t *trial) call(what string, f func() error) *call {
 	}()
 	t.rest()
 	return c
+}
+
+// callBy is call with a context that ends d after the call.
+func (t *trial) callBy(what string, d time.Duration, f func(context.Context) error) *call {
+	return t.call(what+" within "+d.String(), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		return f(ctx)
+	})
 }
 
 // over tells whether the call has returned.

@@ -156,11 +156,7 @@ func (t *trial) stopping(m core.Manager) *call {
 
 // stoppingBy calls Stop, on a goroutine, with a context that ends after d.
 func (t *trial) stoppingBy(m core.Manager, d time.Duration) *call {
-	return t.call("Stop within "+d.String(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), d)
-		defer cancel()
-		return m.Stop(ctx)
-	})
+	return t.callBy("Stop", d, m.Stop)
 }
 
 // inProgress returns how many recorded calls have begun and not ended.
