@@ -72,7 +72,7 @@ func cluster(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io
 		defer stop()
 		broker = url
 	}
-	if broker, err = withLease(broker, s.lease); err != nil {
+	if broker, err = forSession(broker, s.lease); err != nil {
 		return false, err
 	}
 	p := &parent{settings: s, broker: broker, stdout: stdout, stderr: stderr, began: time.Now(), news: make(chan news), killed: map[string]bool{}}

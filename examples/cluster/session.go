@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// withLease adds the lease to a broker's URL, and a namespace of this session's own
+// forSession adds the lease to a broker's URL, and a namespace of this session's own
 // where it has none: what an earlier session has left there would be judged, too.
-func withLease(broker string, lease time.Duration) (string, error) {
+func forSession(broker string, lease time.Duration) (string, error) {
 	u, err := url.Parse(broker)
 	if err != nil {
 		return "", errors.New("the broker's URL does not parse") // it may have a password in it
