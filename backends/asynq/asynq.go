@@ -25,8 +25,9 @@ type Config struct {
 	//	redis-cluster://host:7000,host2:7000       rediss-…:// with TLS
 	//
 	// The parameters are go-redis's: those of its ParseURL, ParseFailoverURL and
-	// ParseClusterURL, but for those that read from replicas. Of a Sentinel's URL the user is the Sentinel's, and the
-	// parameters username and password are for Redis. Empty is DefaultURL.
+	// ParseClusterURL, but for those that read from replicas. Of a Sentinel's URL
+	// the user is the Sentinel's, and the parameters username and password are
+	// for Redis. Empty is DefaultURL.
 	URL string `yaml:"url"`
 
 	// Client is one that the program has already, in place of URL. It is never
@@ -40,8 +41,9 @@ type Config struct {
 	Namespace string
 
 	// Lease is how long a run holds without its instance being heard of; after
-	// one and a half of it, another instance runs the slot again. At least
-	// MinLease. Zero is ledger.DefaultLease, 10 seconds.
+	// one and a half of it, another instance runs the slot again. All instances
+	// should have the same, see ledger.Config. At least MinLease. Zero is
+	// ledger.DefaultLease, 10 seconds.
 	Lease time.Duration `yaml:"lease"`
 
 	// Poll is how often an instance looks for ticks that it was not told of:

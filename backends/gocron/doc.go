@@ -53,11 +53,10 @@
 // several times instead, and some of these calls cannot be told from a RunNow:
 // they are runs by hand that nobody asked for. One with LimitModeReschedule that
 // was used up may cost a RunNow. Where that matters, leave workers in a scheduler
-// of the engine's own. With WithStartImmediately for all jobs
-// nothing runs earlier; but a Start after StopJobs is then a Trigger of each
-// worker that has missed no slot, and gocron may pass over its next slot, which
-// counts as missed. Event listeners are called, and one that panics ends the
-// process.
+// of the engine's own. With WithStartImmediately for all jobs nothing runs
+// earlier; but a Start after StopJobs is then a Trigger of each worker that has
+// missed no slot, and gocron may pass over its next slot, which counts as missed.
+// Event listeners are called, and one that panics ends the process.
 //
 // # What gocron v2.21.2 does wrong
 //

@@ -31,7 +31,7 @@
 // an instance that was frozen meanwhile finds out when it asks its context with
 // Err. A context that is derived from it with a deadline or a cancel of its own, as
 // that of a worker with a Timeout is, learns of it a moment later. What a run does
-// without asking, a frozen one that is thawed may do beside its
-// successor: hand the tick's Fence to what it writes to, and have that refuse a
-// lower one than it has seen.
+// without asking, a frozen one that is thawed may do beside its successor: hand the
+// tick's Fence to what it writes to, and have that refuse a lower one than it has
+// seen.
 package ledger
