@@ -13,20 +13,16 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-	lua "github.com/yuin/gopher-lua"
 )
-
-// miniredis makes a Lua for each script; as it comes, most of that is clearing
-// memory that no script of ours and of asynq's needs.
-func init() { lua.RegistrySize, lua.CallStackSize = 1024, 64 }
 
 // A Mini is a Redis in this process's memory that is reached without a network,
 // so that it works in a testing/synctest bubble. There, make it inside the
 // bubble. Its connections go through it, and can be cut.
 type Mini struct {
 	*miniredis.Miniredis
-	net  network
-	down atomic.Bool
+	net     network
+	down    atomic.Bool
+	scripts scripts
 }
 
 // NewMini returns an empty Redis. Keys expire by the clock, which in a bubble is
@@ -34,6 +30,7 @@ type Mini struct {
 func NewMini() *Mini {
 	m := &Mini{Miniredis: miniredis.NewMiniRedis()}
 	m.ClockTTL(true)
+	m.scripts.mini = m.Miniredis
 	return m
 }
 
@@ -82,7 +79,13 @@ func (m *Mini) dial() (net.Conn, error) {
 	if m.isDown() {
 		return nil, errDown
 	}
-	return m.Dial()
+	conn, err := m.Dial()
+	m.Lock()
+	defer m.Unlock()
+	if server := m.Server(); server != nil { // a new one after it was down
+		server.SetPreHook(m.scripts.hook)
+	}
+	return conn, err
 }
 
 // Cut cuts a node off from Redis, or heals that: what it sends is swallowed, and
