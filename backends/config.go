@@ -131,7 +131,7 @@ func (c Config) Given(backend, key string) bool {
 		}
 	}
 	where, _ := d.file(c.section(backend), reflect.ValueOf(own).Elem()) // also where it says zero
-	_, ok := where[path(backend).add(strings.ReplaceAll(key, ".", pathSep))]
+	_, ok := where[d.path(key)]
 	return ok
 }
 

@@ -31,7 +31,9 @@ type Driver[C any] struct {
 	Schemes []string
 
 	// New makes a manager, without connecting to anything: that is Start's.
-	// It refuses a cfg that cannot be right.
+	// It refuses a cfg that cannot be right, by a *core.ConfigError where it is
+	// a field that cannot: the error of Open then has the field's key, and the
+	// file's line or the variable's name.
 	New func(cfg C, opts core.Options) (core.Manager, error)
 
 	// Namespace puts Config.Namespace into the backend's own configuration. It

@@ -32,7 +32,7 @@ func init() {
 		Schemes: []string{"queue", "queues"}, // the second over TLS
 		New: func(cfg QueueConfig, opts core.Options) (core.Manager, error) {
 			if cfg.Lease < 0 {
-				return nil, fmt.Errorf("lease: must not be negative, got %s", cfg.Lease)
+				return nil, &core.ConfigError{Engine: "queue", Field: "Lease", Err: fmt.Errorf("must not be negative, got %s", cfg.Lease)}
 			}
 			opened = cfg
 			return native.New(native.Config{}, opts) // core.NewManager(NewEngine(cfg), opts)
@@ -52,12 +52,15 @@ func ExampleDriver() {
 	fmt.Println(opened.Namespace, opened.Lease, err)
 	_, err = backends.OpenURL(ctx, "queue://me:pass@host?leese=5s", quiet)
 	fmt.Println(err)
+	_, err = backends.OpenURL(ctx, "queue://me:pass@host?lease=-5s", quiet)
+	fmt.Println(err)
 	cfg, err := backends.ParseURL("queue://me:pass@host")
 	fmt.Println(cfg, err)
 	fmt.Println(backends.Preflight(ctx, cfg, quiet, nil).Err())
 	// Output:
 	// billing 5s <nil>
 	// backends: queue://… has an unknown parameter "leese"; did you mean "lease"?
+	// backends: queue.lease: must not be negative, got -5s
 	// backend queue, sections queue <nil>
 	// backends: queue: dial queue://*****@host: connection refused
 }

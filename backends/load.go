@@ -19,8 +19,10 @@ import (
 // What it can know to be wrong is an error, with the file and the line: a key
 // that nothing has, one that is given twice, a value of the wrong kind or out
 // of range, two schedules for one worker. It tells of all such errors at once;
-// errors.As finds the first as an *Error. Whether the backend is registered is
-// for Open to say, and whether the workers are added, for Start.
+// errors.As finds the first as an *Error. Whether the backend is registered, and
+// what its section says in range, is for Open to say, since the program may add
+// to it with Set; and whether the workers are added, for Start. They tell the
+// line, too.
 //
 // # The environment
 //

@@ -36,7 +36,7 @@ func Open(ctx context.Context, cfg Config, opts core.Options) (core.Manager, err
 	}
 	m, err := d.open(own, opts)
 	if err != nil {
-		return nil, &Error{Key: d.name, Err: d.scrub(own, err)}
+		return nil, d.refused(cfg, own, err)
 	}
 	if len(cfg.Workers) == 0 {
 		return m, nil

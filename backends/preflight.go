@@ -64,7 +64,7 @@ func (d *driver) tryReach(ctx context.Context, own any, limit time.Duration) (bo
 		defer cancel()
 	}
 	if err := d.reach(ctx, own); err != nil {
-		return false, &Error{Key: d.name, Err: d.scrub(own, err)}
+		return false, &Error{Key: d.name, Err: d.scrub(own, err, d.message(err))}
 	}
 	return true, nil
 }

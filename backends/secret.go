@@ -10,19 +10,15 @@ import (
 // struck stands where a password stood.
 const struck = "*****"
 
-// scrub strikes the passwords of a backend's configuration, and of further
-// texts, out of an error's message. It is the second line: what backends say
-// should have none.
-func (d *driver) scrub(cfg any, err error, texts ...string) error {
-	if err == nil {
-		return nil
-	}
+// scrub returns an error with the message, out of which it strikes the passwords
+// of a backend's configuration, and of further texts. It is the second line:
+// what backends say should have none.
+func (d *driver) scrub(cfg any, err error, message string, texts ...string) error {
 	// net/url and those who quote it show the part of a URL that they could
 	// not read, and that may be half a password.
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" {
 		return &scrubbed{errors.New("a URL cannot be read; are the special characters in its password percent-encoded?"), err}
 	}
-	message := err.Error()
 	for _, s := range append(d.secrets(cfg), credentials(texts...)...) {
 		message = strings.ReplaceAll(message, s, struck)
 	}

@@ -101,7 +101,7 @@ func (d *driver) setURL(cfg any, s *section) error {
 	if s.url != nil {
 		if d.takeURL {
 			if err := d.url(cfg, s.url); err != nil {
-				return &Error{Key: d.name, Err: d.scrub(cfg, err, s.url.String())}
+				return &Error{Key: d.name, Err: d.scrub(cfg, err, d.message(err), s.url.String())}
 			}
 		} else if s.url.Host != "" || s.url.User != nil || strings.Trim(s.url.Path, "/") != "" {
 			return &Error{Key: d.name, Err: fmt.Errorf("its URL has nothing but parameters: %s://?key=value", s.url.Scheme)}

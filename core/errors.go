@@ -72,6 +72,20 @@ func (e *WorkerError) Error() string {
 // Unwrap returns Err.
 func (e *WorkerError) Unwrap() error { return e.Err }
 
+// A ConfigError says that a field of an engine's Config cannot be right. An
+// engine's New returns one, or several that errors.Join has made one: whoever
+// read the configuration from somewhere can tell by it where the field stands.
+type ConfigError struct {
+	Engine string // "asynq"
+	Field  string // the field at fault: "Lease", or "TLS.Cert" for one in another
+	Err    error
+}
+
+func (e *ConfigError) Error() string { return e.Engine + ": " + e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
 // clip keeps a name that was refused for its length from filling a log.
 func clip(name string) string {
 	if len(name) > maxName {

@@ -129,15 +129,20 @@ const (
 func (cfg Config) validate() error {
 	switch {
 	case cfg.Lease < MinLease:
-		return fmt.Errorf("asynq: Lease: %s is shorter than %s", cfg.Lease, MinLease)
+		return refuse("Lease", fmt.Errorf("%s is shorter than %s", cfg.Lease, MinLease))
 	case cfg.Poll < MinPoll || cfg.Poll > cfg.Lease/10:
-		return fmt.Errorf("asynq: Poll: %s is not between %s and a tenth of the lease, %s", cfg.Poll, MinPoll, cfg.Lease/10)
+		return refuse("Poll", fmt.Errorf("%s is not between %s and a tenth of the lease, %s", cfg.Poll, MinPoll, cfg.Lease/10))
 	case cfg.Retention != 0 && cfg.Retention < time.Second:
-		return fmt.Errorf("asynq: Retention: %s is shorter than a second", cfg.Retention)
+		return refuse("Retention", fmt.Errorf("%s is shorter than a second", cfg.Retention))
 	case !goodNamespace(cfg.Namespace):
-		return fmt.Errorf("asynq: Namespace: %.80q is not up to 64 letters, digits and . _ -", cfg.Namespace)
+		return refuse("Namespace", fmt.Errorf("%.80q is not up to 64 letters, digits and . _ -", cfg.Namespace))
 	}
 	return nil
+}
+
+// refuse says that a field of Config cannot be right.
+func refuse(field string, err error) error {
+	return &core.ConfigError{Engine: "asynq", Field: field, Err: err}
 }
 
 func goodNamespace(s string) bool {

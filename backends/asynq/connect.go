@@ -28,13 +28,13 @@ type target struct {
 func newTarget(cfg Config) (target, error) {
 	switch {
 	case cfg.Client != nil && cfg.URL != "":
-		return target{}, errors.New("asynq: Config has a URL and a Client, and can have one of them")
+		return target{}, refuse("Client", errors.New("Config has a URL and a Client, and can have one of them"))
 	case cfg.Client != nil:
 		return lentTarget(cfg.Client)
 	}
 	t, err := urlTarget(cmp.Or(cfg.URL, DefaultURL), patience(cfg.Lease))
 	if err != nil {
-		return target{}, fmt.Errorf("asynq: URL: %w", err)
+		return target{}, refuse("URL", err)
 	}
 	return t, nil
 }
@@ -49,12 +49,12 @@ func lentTarget(client redis.UniversalClient) (target, error) {
 		t.address, keeps = c.Options().Addr, c.Options().ContextTimeoutEnabled
 	case *redis.ClusterClient:
 		if c.Options().ReadOnly {
-			return target{}, fmt.Errorf("asynq: Client: %w", errReplicas)
+			return target{}, refuse("Client", errReplicas)
 		}
 		t.address, keeps = strings.Join(c.Options().Addrs, ","), c.Options().ContextTimeoutEnabled
 	}
 	if !keeps {
-		return target{}, errors.New("asynq: Client: its ContextTimeoutEnabled must be true, so that a lease is given up in time when Redis does not answer")
+		return target{}, refuse("Client", errors.New("its ContextTimeoutEnabled must be true, so that a lease is given up in time when Redis does not answer"))
 	}
 	return t, nil
 }

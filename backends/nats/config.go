@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // Config is how the servers are reached, and how the ledger is kept on them. The
@@ -85,10 +87,10 @@ const defaultNamespace = "default"
 func (c Config) check() error {
 	var errs []error
 	refuse := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("nats: %s: %s", field, fmt.Sprintf(format, args...)))
+		errs = append(errs, &core.ConfigError{Engine: "nats", Field: field, Err: fmt.Errorf(format, args...)})
 	}
 	if _, err := c.servers(); err != nil {
-		refuse("URL", "%v", err)
+		refuse("URL", "%w", err)
 	}
 	if c.Conn != nil {
 		if c.URL != "" || c.User != "" || c.Password != "" || c.Token != "" || c.Creds != "" || c.NKey != "" || c.TLS != (TLS{}) || len(c.Options) > 0 {
@@ -101,8 +103,11 @@ func (c Config) check() error {
 	if n := count(c.User != "", c.Token != "", c.Creds != "", c.NKey != ""); n > 1 {
 		refuse("User, Token, Creds, NKey", "one of them is enough, %d are given", n)
 	}
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		refuse("TLS", "Cert and Key go together")
+	if c.TLS.Cert != "" && c.TLS.Key == "" {
+		refuse("TLS.Cert", "is given without a Key")
+	}
+	if c.TLS.Key != "" && c.TLS.Cert == "" {
+		refuse("TLS.Key", "is given without a Cert")
 	}
 	if !goodNamespace(c.Namespace) {
 		refuse("Namespace", "up to 64 letters, digits and . _ -")

@@ -33,9 +33,9 @@ func TestByURL(t *testing.T) {
 
 func TestByURLWhatIsWrongIsTold(t *testing.T) {
 	for url, want := range map[string]string{
-		"nats://me:" + secret + "@localhost?replicas=2":   "Replicas",
+		"nats://me:" + secret + "@localhost?replicas=2":   "backends: nats.replicas: 2 is not",
 		"nats://me:" + secret + "@localhost?lease=never":  "lease",
-		"nats://me:" + secret + "@localhost?storage=disk": "Storage",
+		"nats://me:" + secret + "@localhost?storage=disk": "backends: nats.storage: is neither",
 		"nats://me:" + secret + "@localhost?bucket=mine":  "bucket",
 		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",
 	} {

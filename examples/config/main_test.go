@@ -96,7 +96,7 @@ func TestABrokerOfItsOwn(t *testing.T) {
 	code, out := check("backend: asynq\nasynq: {lease: 1ns}\n")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, own)
-	assert.Contains(t, out, "backends: asynq: ")
+	assert.Contains(t, out, file+":2:9: asynq.lease: 1ns is shorter than ")
 
 	// A URL is a URL, in the file or in the environment; nothing listens there.
 	code, out = check("backend: asynq\nasynq: {url: \"redis://127.0.0.1:1\"}\n")

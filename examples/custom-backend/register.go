@@ -17,7 +17,7 @@ type Config struct {
 // New returns a manager over a metronome.
 func New(cfg Config, opts core.Options) (core.Manager, error) {
 	if cfg.Beat < 0 {
-		return nil, fmt.Errorf("beat must not be negative, got %s", cfg.Beat)
+		return nil, &core.ConfigError{Engine: "metronome", Field: "Beat", Err: fmt.Errorf("must not be negative, got %s", cfg.Beat)}
 	}
 	if cfg.Beat == 0 {
 		cfg.Beat = 100 * time.Millisecond
