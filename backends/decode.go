@@ -53,6 +53,7 @@ func (d *decoder) value(n ast.Node, p path, v reflect.Value) {
 		}
 	case t.Kind() == reflect.Map:
 		d.mapping(r, p, func(name string, key, n ast.Node) {
+			d.where[p.add(name)] = d.position(key) // also of a name whose value is null: it is there
 			elem := reflect.New(t.Elem()).Elem()
 			d.value(n, p.add(name), elem)
 			if v.IsNil() {
@@ -84,7 +85,11 @@ func (d *decoder) text(n ast.Node, p path, v reflect.Value) {
 		d.fail(n, p, "wants one value, got %s", shape(n))
 		return
 	}
-	if err := setText(v, text); err != nil {
+	err := setText(v, text)
+	if err == nil && quoted(n) && !quotable(v.Type()) {
+		err = errors.New("wants it without quotes")
+	}
+	if err != nil {
 		if !d.secret {
 			err = fmt.Errorf("%w, got %q", err, clip(text))
 		}

@@ -1,10 +1,12 @@
 package backends
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
@@ -33,6 +35,9 @@ func parse(source string, data []byte) (doc *document, err error) {
 	pos := position{source: source}
 	if len(data) > maxSize {
 		return nil, pos.at("", fmt.Errorf("has %d bytes, at most %d are read", len(data), maxSize))
+	}
+	if data = bytes.TrimPrefix(data, []byte("\ufeff")); !utf8.Valid(data) {
+		return nil, pos.at("", errors.New("is not text in UTF-8"))
 	}
 	defer func() { // the parser is somebody else's
 		if p := recover(); p != nil {
@@ -77,11 +82,11 @@ func reason(message string) string {
 	case strings.Contains(message, "value is not allowed in this context"):
 		return "a value where there can be none; is the indentation right?"
 	}
-	return quoted.ReplaceAllString(message, `"…"`)
+	return inQuotes.ReplaceAllString(message, `"…"`)
 }
 
-// quoted matches what the parser quotes of the source.
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+// inQuotes matches what the parser quotes of the source.
+var inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // Visit gathers the anchors, and refuses what is more likely a text that should
 // have been in quotes, such as a password that begins with & or * or !.
@@ -161,6 +166,15 @@ func scalar(n ast.Node) (text string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// quoted tells whether a scalar is a text to every reader of YAML.
+func quoted(n ast.Node) bool {
+	if _, block := n.(*ast.LiteralNode); block {
+		return true
+	}
+	t := n.GetToken()
+	return t != nil && (t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType)
 }
 
 // shape says what a node is, for people.

@@ -110,6 +110,15 @@ func isText(t reflect.Type) bool {
 	return false
 }
 
+// quotable tells whether a value of the type may stand in quotes in YAML: whether
+// it is one by its text, and neither a number nor true or false.
+func quotable(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.String || t == durationType || t == misfireType || reflect.PointerTo(t).Implements(textType)
+}
+
 // setText sets a value from its text. The error says what is wanted, and not
 // the text: that is the caller's to show, or not.
 func setText(v reflect.Value, text string) error {

@@ -46,7 +46,7 @@ func TestLoadReadsTheSample(t *testing.T) {
 }
 
 func TestLoadOfNothingIsTheDefault(t *testing.T) {
-	for _, data := range []string{"", "\n", "# nothing\n", "---\n", "~", "workers:\nnative:\nenabled:\n"} {
+	for _, data := range []string{"", "\n", "# nothing\n", "---\n", "~", "workers:\nnative:\nenabled:\n", "\ufeff", "\ufeff# nothing\n"} {
 		cfg, err := backends.LoadFrom("tickwork.yaml", data)
 		require.NoError(t, err, "%q", data)
 		assert.Equal(t, "backend native", strings.TrimSuffix(cfg.String(), ", sections native"), "%q", data)
@@ -106,6 +106,12 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"nats: nats://localhost", `f:1:7: nats: wants a mapping, as in "key: value", got one value`},
 		// Values.
 		{"backend: [native]", "f:1:10: backend: wants one value, got a list"},
+		{"backend: ''", "f:1:1: backend: is empty; without the key it is native"},
+		{"\xff\xfeb\x00", "f: is not text in UTF-8"},
+		{"\ufeffbackend: [native]", "f:1:10: backend: wants one value, got a list"},
+		{"enabled: 'true'", `f:1:10: enabled: wants it without quotes, got "true"`},
+		{"fakeredis: {queues: \"3\"}", "f:1:21: fakeredis.queues: wants it without quotes"},
+		{"workers:\n  a: {retry: {attempts: \"3\"}}", `f:2:25: workers.a.retry.attempts: wants it without quotes, got "3"`},
 		{"enabled: maybe", `f:1:10: enabled: wants true or false, got "maybe"`},
 		{"namespace: a b", `f:1:1: namespace: has ' ' at byte 1; letters, digits and . _ - are allowed`},
 		{"namespace: " + strings.Repeat("a", 65), "f:1:1: namespace: is 65 bytes long, at most 64 are allowed"},

@@ -202,6 +202,11 @@ func TestStartRefusesAWorkerThatWasNeverAdded(t *testing.T) {
 	require.ErrorIs(t, m.Add(ctx, worker("delete-old-log", core.Every(time.Hour))), core.ErrStopped)
 	require.NoError(t, m.Stop(ctx))
 
+	for _, null := range []string{"", " ~", " {}"} {
+		m = open(t, "workers:\n  gone:"+null+"\n")
+		require.EqualError(t, m.Start(ctx), "tickwork.yaml:2:3: workers.gone: no worker of this name was added")
+	}
+
 	m = open(t, "workers: {a: {every: 1h}}")
 	require.NoError(t, m.Stop(ctx))
 	require.ErrorIs(t, m.Start(ctx), core.ErrStopped)

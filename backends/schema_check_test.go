@@ -76,6 +76,17 @@ func TestTheSchemaAndLoadAgree(t *testing.T) {
 		{"namespace: [a]", false},
 		{"nats: {user: 1, password: 2.50, token: true}", true},
 		{"nats: {user: {a: b}}", false},
+		// And what looks like it may be a text.
+		{"backend: ''", false},
+		{"namespace: ''", true},
+		{"enabled: 'true'", false},
+		{"enabled: True", true},
+		{"enabled: |-\n  true", false},
+		{"nats: {replicas: '3'}", false},
+		{"workers: {a: {enabled: \"false\"}}", false},
+		{"workers: {a: {run_on_start: 'true'}}", false},
+		{"workers: {a: {retry: {attempts: '3'}}}", false},
+		{"workers: {a: {cron: '@daily', timeout: '1m'}}", true},
 		// One schedule, and what goes with it.
 		{"workers: {a: {every: 1h, cron: '@daily'}}", false},
 		{"workers: {a: {every: 1h, delay: 1h}}", false},

@@ -16,6 +16,9 @@ const maxNamespace = 64
 // validate tells what is wrong in a configuration, but for the sections.
 func (c Config) validate() []error {
 	var errs []error
+	if c.Backend == "" && c.given("backend") {
+		errs = append(errs, c.position("backend").at("backend", errors.New("is empty; without the key it is "+defaultBackend)))
+	}
 	if err := checkNamespace(c.Namespace); err != nil {
 		errs = append(errs, c.position("namespace").at("namespace", err))
 	}
