@@ -58,8 +58,9 @@ type Override struct {
 	// where it is negative, by less than a period.
 	Offset time.Duration `yaml:"offset"`
 
-	// Timezone is the time zone of Cron, as the IANA database names it:
-	// "Europe/Berlin". Empty is UTC.
+	// Timezone is the time zone of Cron, or where that is not given of the
+	// program's schedule, as the IANA database names it: "Europe/Berlin". Empty
+	// is the program's, which is UTC where its schedule has none.
 	Timezone string `yaml:"timezone"`
 
 	// Timeout is the deadline of each attempt; zero is none. Nil is the program's.

@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -80,14 +81,17 @@ func (c *Config) workersVariable(name, value string) error {
 	if workers == nil {
 		workers = make(map[string]Override)
 	}
+	check := checker{c: Config{Workers: given, where: &d.where}}
 	for worker, o := range given {
-		p := path("workers").add(worker)
-		if o.hasSchedule() { // and what the file has of one is not heard
-			for _, key := range scheduleKeys {
-				delete(*c.where, p.add(key))
-			}
+		check.at = path("workers").add(worker)
+		check.schedule(o) // by itself, as if it stood in a file; the rest is checked with what the file says
+		for _, key := range o.replaced() {
+			delete(*c.where, check.at.add(key))
 		}
 		workers[worker] = o.over(workers[worker])
+	}
+	if len(check.errs) > 0 {
+		return errors.Join(check.errs...)
 	}
 	maps.Copy(*c.where, d.where)
 	c.Workers = workers

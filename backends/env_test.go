@@ -103,6 +103,34 @@ func TestASecondScheduleInTheEnvironmentReplacesTheFirst(t *testing.T) {
 	assert.Equal(t, backends.Override{Every: time.Hour}, cfg.Workers["a"])
 }
 
+// Of a cron expression and its time zone the environment replaces one or both, as
+// the file does those of the program.
+func TestTheEnvironmentReplacesAScheduleOrItsZoneAlone(t *testing.T) {
+	for environ, want := range map[string]backends.Override{
+		"{a: {timezone: Asia/Tokyo}}":                  {Cron: "@daily", Timezone: "Asia/Tokyo"},
+		`{a: {cron: "@weekly"}}`:                       {Cron: "@weekly", Timezone: "Europe/Berlin"},
+		`{a: {cron: "@weekly", timezone: Asia/Tokyo}}`: {Cron: "@weekly", Timezone: "Asia/Tokyo"},
+		"{a: {delay: 1h}}":                             {Delay: time.Hour},
+		"{a: {every: 1h, offset: 0}}":                  {Every: time.Hour},
+	} {
+		cfg, err := backends.LoadFrom("f", "workers: {a: {cron: \"@daily\", timezone: Europe/Berlin}}", "TICKWORK_WORKERS="+environ)
+		require.NoError(t, err, environ)
+		assert.Equal(t, want, cfg.Workers["a"], environ)
+	}
+	for environ, want := range map[string]string{
+		// As in a file, also where the file has what would go with it.
+		"{a: {offset: 0}}":            "TICKWORK_WORKERS:1:6: workers.a.offset: goes with every, which is not given",
+		"{a: {offset: 5m}}":           "TICKWORK_WORKERS:1:6: workers.a.offset: goes with every, which is not given",
+		"{a: {timezone: ''}}":         "TICKWORK_WORKERS:1:6: workers.a.timezone: is empty; name the zone, as in Europe/Berlin or UTC",
+		"{a: {cron: ''}}":             "TICKWORK_WORKERS:1:6: workers.a.cron: is empty",
+		"{a: {every: 0}}":             "TICKWORK_WORKERS:1:6: workers.a.every: must be longer than zero, got 0s",
+		"{a: {timezone: Asia/Tokyo}}": "TICKWORK_WORKERS:1:6: workers.a.timezone: goes with cron, and every has no time zone",
+	} {
+		_, err := backends.LoadFrom("f", "workers: {a: {every: 1h, offset: 15m}}", "TICKWORK_WORKERS="+environ)
+		assert.EqualError(t, err, want)
+	}
+}
+
 // What the environment says of a retry comes over what the file says, key by key.
 func TestARetryInTheEnvironmentKeepsWhatTheFileSaysBesides(t *testing.T) {
 	cfg, err := backends.LoadFrom("f", "workers: {a: {retry: {attempts: 3, backoff: 1s}}, b: {retry: {attempts: 3}}}",

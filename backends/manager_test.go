@@ -86,6 +86,50 @@ workers:
 	})
 }
 
+// tokyo is a program's own schedule, with a time zone that can be another.
+type tokyo struct{ zone *time.Location }
+
+func (s tokyo) Next(after time.Time) time.Time       { return after.Truncate(time.Hour).Add(time.Hour) }
+func (s tokyo) Location() *time.Location             { return s.zone }
+func (s tokyo) In(zone *time.Location) core.Schedule { return tokyo{zone} }
+func (s tokyo) String() string                       { return "hourly " + s.zone.String() }
+
+// A cron expression and its time zone are overridden together or each alone, and
+// the status says so.
+func TestOverridesOfTheScheduleOrItsZoneAlone(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	nightly := core.Cron("0 3 * * *", core.In(berlin))
+	for _, c := range []struct {
+		override string
+		program  core.Schedule
+		want     string
+	}{
+		{"{timezone: Asia/Tokyo}", nightly, "cron 0 3 * * * Asia/Tokyo"},
+		{"{timezone: UTC}", nightly, "cron 0 3 * * *"},
+		{"{timezone: Asia/Tokyo}", core.Cron("@daily"), "cron @daily Asia/Tokyo"},
+		{`{cron: "30 4 * * *"}`, nightly, "cron 30 4 * * * Europe/Berlin"},
+		{`{cron: "30 4 * * *"}`, core.Cron("@daily"), "cron 30 4 * * *"},
+		{`{cron: "30 4 * * *"}`, core.Every(time.Hour), "cron 30 4 * * *"},
+		{`{cron: "30 4 * * *", timezone: UTC}`, nightly, "cron 30 4 * * *"},
+		{`{cron: "@every 1h"}`, nightly, "every 1h"},
+		{"{every: 1h}", nightly, "every 1h"},
+		{"{timezone: Europe/Berlin}", tokyo{time.UTC}, "hourly Europe/Berlin"},
+		{`{cron: "@daily"}`, tokyo{berlin}, "cron @daily Europe/Berlin"},
+		{`{cron: "@daily"}`, tokyo{}, "cron @daily"},
+	} {
+		m := open(t, "workers: {a: "+c.override+"}")
+		require.NoError(t, m.Add(t.Context(), worker("a", c.program)), c.override)
+		assert.Equal(t, c.want, m.Workers()[0].Schedule, c.override)
+		assert.Equal(t, []string{"Schedule"}, m.Workers()[0].Configured, c.override)
+	}
+
+	r := preflight(t, "workers: {a: {timezone: Asia/Tokyo}}", "2026-01-15T00:00:00Z", worker("a", nightly))
+	require.NoError(t, r.Err())
+	assert.Equal(t, time.Date(2026, 1, 15, 18, 0, 0, 0, time.UTC), r.Workers[0].Slots[0])
+	assert.Equal(t, []string{"Schedule"}, r.Workers[0].Configured)
+}
+
 // A minute that the process was away from is made up or not, as the
 // configuration says.
 func TestOverridesOfOffsetAndMisfire(t *testing.T) {
@@ -131,6 +175,14 @@ workers:
 	})
 }
 
+func TestARetryThatSaysNothingIsNotConfigured(t *testing.T) {
+	m := open(t, "workers: {a: {retry: {}}, b: {retry: {attempts: ~}}}")
+	for i, name := range []string{"a", "b"} {
+		require.NoError(t, m.Add(t.Context(), worker(name, core.Every(time.Hour))))
+		assert.Empty(t, m.Workers()[i].Configured)
+	}
+}
+
 func TestRetryKeepsWhatIsNotGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := open(t, "workers: {a: {retry: {attempts: 3}}}")
@@ -153,7 +205,8 @@ func TestRetryKeepsWhatIsNotGiven(t *testing.T) {
 
 func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	m := open(t, "workers:\n  jitter: {jitter: 1h}\n  long: {every: 1h}\n  fast: {every: 1us}\n  mine: {timeout: 1s}\n"+
-		"  skips: {max_late: 1m}\n  both: {misfire: run-latest, max_late: 1m}\n  long2: {misfire: skip-missed}\n  long3: {max_late: 0}\n")
+		"  skips: {max_late: 1m}\n  both: {misfire: run-latest, max_late: 1m}\n  long2: {misfire: skip-missed}\n  long3: {max_late: 0}\n"+
+		"  zone: {timezone: UTC}\n  faster:\n    timeout: 1s\n    every: 10s\n  fastest: {cron: \"@every 10s\"}\n")
 	ctx := t.Context()
 	err := m.Add(ctx, worker("jitter", core.Every(time.Minute)))
 	require.ErrorIs(t, err, core.ErrInvalidWorker)
@@ -183,9 +236,29 @@ func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	require.EqualError(t, err, "tickwork.yaml:8:11: workers.long2.misfire: the worker is a long-running one, and has no slots to miss: invalid worker")
 	err = m.Add(ctx, worker("long3", nil))
 	require.EqualError(t, err, "tickwork.yaml:9:11: workers.long3.max_late: the worker is a long-running one, and has no slots to miss: invalid worker")
+
+	for _, s := range []core.Schedule{core.Every(time.Minute), core.Delay(time.Minute), core.Cron("@every 1m")} {
+		err = m.Add(ctx, worker("zone", s))
+		require.ErrorIs(t, err, core.ErrInvalidWorker)
+		require.ErrorContains(t, err, "tickwork.yaml:10:10: workers.zone.timezone: goes with cron, and the program's schedule is ")
+	}
+	require.EqualError(t, m.Add(ctx, worker("zone", nil)),
+		"tickwork.yaml:10:10: workers.zone.timezone: the worker is a long-running one, and has no schedule to replace: not supported by this engine")
+	err = m.Add(ctx, worker("zone", core.Cron("0 25 * * *")))
+	require.ErrorContains(t, err, `cron expression "0 25 * * *": hour`, "the program's own mistake")
+
+	// A jitter of the program's that is too long for the file's period.
+	w = worker("faster", core.Every(time.Minute))
+	w.Jitter = 30 * time.Second
+	err = m.Add(ctx, w)
+	require.ErrorIs(t, err, core.ErrInvalidWorker)
+	require.EqualError(t, err, "tickwork.yaml:13:5: workers.faster.every: must be longer than the program's jitter of 30s, got 10s: invalid worker")
+	w.Name = "fastest"
+	require.EqualError(t, m.Add(ctx, w), "tickwork.yaml:14:13: workers.fastest.cron: must be longer than the program's jitter of 30s, got 10s: invalid worker")
 	assert.Empty(t, m.Workers())
 
-	w.Name = "both"
+	w = worker("both", core.Every(time.Minute))
+	w.Misfire = core.SkipMissed
 	require.NoError(t, m.Add(ctx, w), "the file says run-latest, over the program")
 }
 

@@ -1,25 +1,39 @@
 package backends
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// scheduleKeys are the keys of an Override that make a schedule.
-var scheduleKeys = []string{"every", "offset", "cron", "timezone", "delay"}
-
 func (o Override) hasSchedule() bool {
 	return o.Every != 0 || o.Cron != "" || o.Delay != 0 || o.Timezone != "" || o.Offset != 0
 }
 
+// replaced returns the keys of a schedule that are not heard any more where o
+// comes over them. The time zone is heard until there is another, or a schedule
+// that has none.
+func (o Override) replaced() []string {
+	switch {
+	case o.Every != 0, o.Delay != 0:
+		return []string{"every", "offset", "delay", "cron", "timezone"}
+	case o.Cron != "":
+		return []string{"every", "offset", "delay", "cron"}
+	}
+	return nil
+}
+
 // over returns o, with base's for what o does not give.
 func (o Override) over(base Override) Override {
-	if o.hasSchedule() {
-		base.Every, base.Offset, base.Cron, base.Timezone, base.Delay = 0, 0, "", "", 0
+	for _, f := range tagged(reflect.TypeFor[Override]()) {
+		if slices.Contains(o.replaced(), f.name) {
+			reflect.ValueOf(&base).Elem().FieldByIndex(f.Index).SetZero()
+		}
 	}
 	if o.Retry != nil && base.Retry != nil {
 		both := *o.Retry
@@ -43,12 +57,16 @@ func fill[S any](s *S, from S) {
 // apply returns the worker with what o gives in place of what the program gave.
 // The error is of a field that o sets and the program's worker has no use for.
 func (o Override) apply(w core.Worker) (changed core.Worker, field string, err error) {
-	s, err := o.schedule()
+	if w.Schedule == nil && o.hasSchedule() {
+		return w, "Schedule", fmt.Errorf("the worker is a long-running one, and has no schedule to replace: %w", core.ErrUnsupported)
+	}
+	s, err := o.schedule(w.Schedule)
+	every, isEvery := s.(core.Interval)
 	switch {
 	case err != nil:
 		return w, "Schedule", err
-	case w.Schedule == nil && s != nil:
-		return w, "Schedule", fmt.Errorf("the worker is a long-running one, and has no schedule to replace: %w", core.ErrUnsupported)
+	case isEvery && o.Jitter == nil && w.Jitter >= every.Period():
+		return w, "Schedule", fmt.Errorf("must be longer than the program's jitter of %s, got %s: %w", w.Jitter, every.Period(), core.ErrInvalidWorker)
 	case w.Schedule == nil && o.Misfire != nil:
 		return w, "Misfire", errNoSlots
 	case w.Schedule == nil && o.MaxLate != nil:
@@ -108,7 +126,7 @@ func (o Override) configured() []string {
 	}{
 		{"Schedule", o.hasSchedule()},
 		{"Timeout", o.Timeout != nil},
-		{"Retry", o.Retry != nil},
+		{"Retry", o.Retry != nil && *o.Retry != Retry{}},
 		{"Jitter", o.Jitter != nil},
 		{"Misfire", o.Misfire != nil},
 		{"MaxLate", o.MaxLate != nil},
@@ -131,6 +149,8 @@ func (o Override) keyOf(field string) string {
 			return "cron"
 		case o.Delay != 0:
 			return "delay"
+		case o.Every == 0:
+			return "timezone"
 		}
 		return "every"
 	case "Timeout":
@@ -149,21 +169,45 @@ func (o Override) keyOf(field string) string {
 	return ""
 }
 
-// schedule returns the schedule that o gives, or nil.
-func (o Override) schedule() (core.Schedule, error) {
+// schedule returns the schedule that o makes of the program's, or nil where it
+// leaves that as it is. Without a time zone in o it is in that of the program's.
+func (o Override) schedule(program core.Schedule) (core.Schedule, error) {
 	switch {
 	case o.Every != 0:
 		return core.Every(o.Every).Offset(o.Offset), nil
 	case o.Delay != 0:
 		return core.Delay(o.Delay), nil
-	case o.Cron == "":
+	case o.Cron == "" && o.Timezone == "":
 		return nil, nil
 	}
-	zone, err := location(o.Timezone)
-	if err != nil {
-		return nil, err
+	zone := cmp.Or(locationOf(program), time.UTC)
+	if o.Timezone != "" {
+		var err error
+		if zone, err = location(o.Timezone); err != nil {
+			return nil, err
+		}
 	}
-	return core.ParseCron(o.Cron, core.In(zone))
+	if o.Cron != "" {
+		return core.ParseCron(o.Cron, core.In(zone))
+	}
+	if s, ok := program.(zoned); ok {
+		return s.In(zone), nil
+	}
+	return nil, fmt.Errorf("goes with cron, and the program's schedule is %s: %w", describe(program), core.ErrInvalidWorker)
+}
+
+// zoned is a schedule that can be had in another time zone.
+type zoned interface {
+	In(zone *time.Location) core.Schedule
+}
+
+// locationOf returns the zone that a schedule is meant in, nil where it does not
+// tell one.
+func locationOf(s core.Schedule) *time.Location {
+	if in, ok := s.(interface{ Location() *time.Location }); ok {
+		return in.Location()
+	}
+	return nil
 }
 
 // location returns a time zone by its name.

@@ -42,7 +42,7 @@ func TestTheSchemaAndLoadAgree(t *testing.T) {
 		{"workers: {a: {retry: {attempts: ~, backoff: ~, max_backoff: ~}}}", true},
 		{"workers: {a: {every: 1h, cron: ~, delay: ~}}", true},
 		{"workers: {a: {every: ~, offset: 1s}}", false},
-		{"workers: {a: {cron: ~, timezone: UTC}}", false},
+		{"workers: {a: {cron: ~, timezone: UTC}}", true}, // of the program's cron
 		{"workers: {a: {cron: ~, timezone: ''}}", false},
 		{"workers: {a: {retry: {backoff: ~, max_backoff: 1s}}}", false},
 		{"workers: {a: {misfire: ~, max_late: 1s}}", true},
@@ -92,6 +92,8 @@ func TestTheSchemaAndLoadAgree(t *testing.T) {
 		{"workers: {a: {every: 1h, delay: 1h}}", false},
 		{"workers: {a: {delay: 1h, cron: '@daily'}}", false},
 		{"workers: {a: {every: 1h, timezone: UTC}}", false},
+		{"workers: {a: {delay: 1h, timezone: UTC}}", false},
+		{"workers: {a: {cron: '@daily', timezone: ''}}", false},
 		{"workers: {a: {cron: '@daily', timezone: Local}}", false},
 		{"workers: {a: {cron: ''}}", false},
 		{"workers: {a: {misfire: skip-missed, max_late: 1s}}", false},

@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,10 +41,7 @@ func (r *WorkerReport) fill(w core.Worker, now time.Time) {
 // zoneOf returns the zone that a schedule is meant in, and the host's where it
 // does not tell one.
 func zoneOf(s core.Schedule) *time.Location {
-	if in, ok := s.(interface{ Location() *time.Location }); ok && in.Location() != nil {
-		return in.Location()
-	}
-	return time.Local
+	return cmp.Or(locationOf(s), time.Local)
 }
 
 // describe prints a schedule, as core.WorkerStatus does.

@@ -61,10 +61,7 @@ func (k *checker) fail(key string, err error) {
 func (k *checker) given(key string) bool { return k.c.given(k.at.add(key)) }
 
 func (k *checker) override(o Override) {
-	k.schedules(o)
-	k.positive("every", o.Every)
-	k.positive("delay", o.Delay)
-	k.offset(o)
+	k.schedule(o)
 	k.notNegative("timeout", o.Timeout)
 	k.notNegative("jitter", o.Jitter)
 	k.notNegative("max_late", o.MaxLate)
@@ -77,17 +74,45 @@ func (k *checker) override(o Override) {
 	if o.Retry != nil {
 		k.retry(*o.Retry)
 	}
-	switch {
-	case o.Cron != "":
-		if _, err := location(o.Timezone); err != nil {
-			k.fail("timezone", err)
-		} else if _, err := o.schedule(); err != nil && o.Every == 0 && o.Delay == 0 {
-			k.fail("cron", err)
-		}
-	case k.given("cron"):
+}
+
+// schedule checks what o says of a schedule.
+func (k *checker) schedule(o Override) {
+	k.schedules(o)
+	k.positive("every", o.Every)
+	k.positive("delay", o.Delay)
+	k.offset(o)
+	if o.Cron == "" && k.given("cron") {
 		k.fail("cron", errors.New("is empty"))
-	case o.Timezone != "" || k.given("timezone"):
-		k.fail("timezone", errors.New("goes with cron, which is not given"))
+	}
+	if o.Timezone == "" && k.given("timezone") {
+		k.fail("timezone", errors.New("is empty; name the zone, as in Europe/Berlin or UTC"))
+	}
+	k.cron(o)
+}
+
+func (k *checker) cron(o Override) {
+	const alone = "goes with cron, and %s has no time zone"
+	switch {
+	case o.Timezone != "" && o.Every != 0:
+		k.fail("timezone", fmt.Errorf(alone, "every"))
+		return
+	case o.Timezone != "" && o.Delay != 0:
+		k.fail("timezone", fmt.Errorf(alone, "delay"))
+		return
+	}
+	if _, err := location(o.Timezone); err != nil {
+		k.fail("timezone", err)
+		return
+	}
+	if o.Cron == "" || o.Every != 0 || o.Delay != 0 {
+		return
+	}
+	s, err := o.schedule(nil)
+	if err != nil {
+		k.fail("cron", err)
+	} else if o.Timezone != "" && locationOf(s) == nil {
+		k.fail("timezone", fmt.Errorf(alone, "@every"))
 	}
 }
 

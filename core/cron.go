@@ -83,6 +83,11 @@ func (c cronSchedule) Prev(at time.Time) time.Time    { return utc(c.expr.Prev(a
 // Location returns the schedule's time zone, for those who show its slots.
 func (c cronSchedule) Location() *time.Location { return c.expr.Location() }
 
+// In returns the schedule in another time zone, for those who configure it.
+func (c cronSchedule) In(zone *time.Location) Schedule {
+	return Cron(c.expr.String(), In(zone))
+}
+
 func (c cronSchedule) String() string {
 	if loc := c.expr.Location(); loc != time.UTC {
 		return "cron " + c.expr.String() + " " + loc.String()
@@ -106,3 +111,6 @@ type badSchedule struct {
 func (b badSchedule) Next(time.Time) time.Time { return time.Time{} }
 func (b badSchedule) Validate() error          { return b.err }
 func (b badSchedule) String() string           { return "cron " + b.expr }
+
+// In returns the same: another time zone does not mend it.
+func (b badSchedule) In(*time.Location) Schedule { return b }

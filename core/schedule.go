@@ -20,6 +20,9 @@ import (
 //     (after, until]. Without it missed slots are counted with Next, up to
 //     MaxCounted at a time.
 //   - Validate() error refuses the worker at Add (REG-3).
+//   - Location() *time.Location returns the time zone that the schedule is meant
+//     in, and In(zone *time.Location) Schedule returns it in another: with them
+//     configuration replaces the zone alone, or all but the zone.
 //   - String() string is what the worker's status shows.
 type Schedule interface {
 	// Next returns the first slot after a time, or the zero time when there
