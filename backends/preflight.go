@@ -40,15 +40,18 @@ func Preflight(ctx context.Context, cfg Config, opts core.Options, add func(cont
 	defer func() { fail(m.Stop(context.WithoutCancel(ctx))) }()
 	r.Features = m.Features()
 
+	// The workers first: to reach a broker may take all the time that there is.
+	p := &plan{Manager: m, cfg: cfg, report: &r, added: make(map[string]bool)}
+	var adding error
+	if add != nil {
+		adding = add(ctx, p)
+	}
 	d, own, _ := cfg.prepare() // as Open did
 	if d.remote && !r.Disabled {
 		r.Reached, err = d.tryReach(ctx, own, opts.ConnectTimeout)
 		fail(err)
 	}
-	p := &plan{Manager: m, cfg: cfg, report: &r, added: make(map[string]bool)}
-	if add != nil {
-		fail(add(ctx, p))
-	}
+	fail(adding)
 	fail(cfg.unknownWorkers(p.added))
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
+	"github.com/seed-891a2e1b/tickwork/backends/native"
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
@@ -87,6 +88,34 @@ func TestPreflightTellsEachSlotOnce(t *testing.T) {
 			require.True(t, all[i].After(all[i-1]), "%s after %s, told on the %s", all[i], all[i-1], day)
 		}
 	}
+}
+
+// There is an ellipsis where slots are left out, and only there.
+func TestPreflightShowsWhereSlotsAreLeftOut(t *testing.T) {
+	for day, leftOut := range map[string]bool{"01": true, "10": true, "11": false, "13": false} { // the clocks change on the 25th
+		r := preflight(t, "workers: {w: {cron: \"0 3 * * *\", timezone: Europe/Berlin}}", "2026-10-"+day+"T12:00:00Z",
+			worker("w", core.Every(10*time.Minute)))
+		require.NoError(t, r.Err())
+		require.NotEmpty(t, r.Workers[0].Change.Slots, day)
+		assert.Equal(t, leftOut, strings.Contains(r.String(), "…"), "from the %s:\n%s", day, r)
+	}
+}
+
+// A broker that takes all the time that there is to be not reached is no reason to
+// refuse a worker.
+func TestPreflightJudgesTheWorkersAlsoWithoutABroker(t *testing.T) {
+	backends.Register(backends.Driver[struct{}]{
+		Name:  "deaf",
+		New:   func(_ struct{}, opts core.Options) (core.Manager, error) { return native.New(native.Config{}, opts) },
+		Reach: func(ctx context.Context, _ struct{}) error { <-ctx.Done(); return ctx.Err() },
+	})
+	t.Cleanup(func() { backends.Unregister("deaf") })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	r := backends.Preflight(ctx, backends.Config{Backend: "deaf"}, quiet, adding(worker("a", core.Every(time.Minute)), worker("b c", nil)))
+	require.EqualError(t, r.Err(), "backends: deaf: context deadline exceeded\n"+
+		`tickwork: add worker "b c": Name: has ' ' at byte 1; letters, digits and . _ - / : are allowed`)
+	assert.Len(t, r.Workers[0].Slots, 10)
 }
 
 func TestPreflightOfWorkersWithoutSlots(t *testing.T) {

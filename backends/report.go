@@ -46,6 +46,9 @@ type Change struct {
 	From, To time.Duration // the distance from UTC, before and after
 	// Slots are those around At, where the worker's next ten do not get there.
 	Slots []time.Time
+	// Adjoins is true where the first of Slots follows the worker's tenth: there
+	// is none between.
+	Adjoins bool
 }
 
 // Err returns nil if the configuration opens, else all that is wrong.
@@ -110,7 +113,9 @@ func (w WorkerReport) write(b *strings.Builder) {
 	b.WriteByte('\n')
 	w.slots(b, w.Slots)
 	if w.Change != nil && len(w.Change.Slots) > 0 {
-		b.WriteString("  …\n")
+		if !w.Change.Adjoins {
+			b.WriteString("  …\n")
+		}
 		w.slots(b, w.Change.Slots)
 	}
 }

@@ -29,7 +29,9 @@ func (r *WorkerReport) fill(w core.Worker, now time.Time) {
 	r.Slots = f.after(now, shownSlots)
 	if change, ok := nextChange(now, r.Zone); ok {
 		if n := len(r.Slots); n > 0 && r.Slots[n-1].Before(change.At) {
-			change.Slots = append(f.before(change.At, aroundSlots, r.Slots[n-1]), f.after(change.At.Add(-1), aroundSlots)...)
+			last := r.Slots[n-1]
+			change.Slots = append(f.before(change.At, aroundSlots, last), f.after(change.At.Add(-1), aroundSlots)...)
+			change.Adjoins = len(change.Slots) > 0 && f.next(last).Equal(change.Slots[0])
 		}
 		r.Change = &change
 	}
