@@ -56,11 +56,40 @@ func (c *Config) variable(top []field, name, rest, value string) error {
 		c.sectionVariable(backend, variable{name, key, value})
 		return nil
 	}
-	if m := meant(name, known); m != "" {
-		return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", m)}
+	if hint, ours := mistaken(name, known); ours && !kubernetes.MatchString(name) {
+		return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", hint)}
 	}
 	return nil
 }
+
+// mistaken tells whether a variable that there is not can only be meant for us:
+// it is close to one that there is, or ends in a key of a backend or a worker.
+func mistaken(name string, known []string) (hint string, ours bool) {
+	var sameKey []string
+	for _, backend := range Registered() {
+		for _, k := range drivers.named(backend).keys {
+			v := envPrefix + envName(backend) + "_" + k.env()
+			known = append(known, v)
+			if strings.HasSuffix(name, "_"+k.env()) {
+				sameKey = append(sameKey, v)
+			}
+		}
+	}
+	if m := meant(name, known); m != "" {
+		return m, true
+	}
+	if len(sameKey) > 0 {
+		return "; with that ending there are " + join(sameKey), true
+	}
+	isWorkers := strings.HasPrefix(name, envPrefix+"WORKERS_") || strings.Contains(name, "_RETRY_")
+	for _, f := range tagged(reflect.TypeFor[Override]()) {
+		isWorkers = isWorkers || strings.HasSuffix(name, "_"+strings.ToUpper(f.name))
+	}
+	return "; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}", isWorkers
+}
+
+// envName is how a backend's name is written in that of a variable.
+func envName(backend string) string { return strings.ToUpper(strings.ReplaceAll(backend, "-", "_")) }
 
 // workersVariable reads TICKWORK_WORKERS.
 func (c *Config) workersVariable(name, value string) error {
@@ -101,7 +130,7 @@ func (c *Config) workersVariable(name, value string) error {
 // sectionOf divides ASYNQ_URL into the backend asynq and the key URL.
 func sectionOf(rest string) (backend, key string, ok bool) {
 	for _, name := range sectionNames() {
-		prefix := strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_"
+		prefix := envName(name) + "_"
 		if k, has := strings.CutPrefix(rest, prefix); has && len(name) > len(backend) {
 			backend, key, ok = name, k, true
 		}

@@ -70,6 +70,16 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 		"TICKWORK_FAKEREDIS_LEASE=secret":      `TICKWORK_FAKEREDIS_LEASE: fakeredis.lease: wants a duration with its unit, such as 90s, 10m or 1h30m`,
 		"TICKWORK_FAKEREDIS_LEESE=secret":      `TICKWORK_FAKEREDIS_LEESE: fakeredis has no such key; did you mean "TICKWORK_FAKEREDIS_LEASE"?`,
 		"TICKWORK_NATIVE_ANYTHING=1":           `TICKWORK_NATIVE_ANYTHING: native has no such key; there are none here`,
+		"TICKWORK_ASYNC_URL=secret":            `TICKWORK_ASYNC_URL: is no variable of tickwork; did you mean "TICKWORK_ASYNQ_URL"?`,
+		"TICKWORK_NATS_TSL_CA=secret":          `TICKWORK_NATS_TSL_CA: nats has no such key; did you mean "TICKWORK_NATS_TLS_CA"?`,
+		"TICKWORK_KAFKA_LEASE=secret":          `TICKWORK_KAFKA_LEASE: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_LEASE, TICKWORK_FAKEREDIS_LEASE, TICKWORK_NATS_LEASE, TICKWORK_QUEUE_LEASE`,
+		"TICKWORK_REDIS_URL=secret":            `TICKWORK_REDIS_URL: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_URL, TICKWORK_FAKEREDIS_URL, TICKWORK_NATS_URL, TICKWORK_QUEUE_URL`,
+		"TICKWORK_POLL=1s":                     `TICKWORK_POLL: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_POLL`,
+		"TICKWORK_TIMEZONE=UTC":                inWorkers("TICKWORK_TIMEZONE"),
+		"TICKWORK_WORKERS_HEARTBEAT=1":         inWorkers("TICKWORK_WORKERS_HEARTBEAT"),
+		"TICKWORK_DELETE_OLD_LOGS_EVERY=1h":    inWorkers("TICKWORK_DELETE_OLD_LOGS_EVERY"),
+		"TICKWORK_A_RUN_ON_START=true":         inWorkers("TICKWORK_A_RUN_ON_START"),
+		"TICKWORK_A_RETRY_ATTEMPTS=3":          inWorkers("TICKWORK_A_RETRY_ATTEMPTS"),
 		"TICKWORK_WORKERS=[":                   ``,
 		"TICKWORK_FAKEREDIS_URL_SERVICE=redis": ``,
 	} {
@@ -80,10 +90,20 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
+func inWorkers(name string) string {
+	return name + ": is no variable of tickwork; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
+}
+
 func TestVariablesOfOthersAreLetBe(t *testing.T) {
 	defer backends.Unregister("asynq")()
 	_, err := backends.LoadFrom("", "",
 		"TICKWORK_REPORT=/tmp/x",
+		"TICKWORK_WALL_CLOCK=1", // and further ones of tests
+		"TICKWORK_SEEDS=9",
+		"TICKWORK_CHAOS_LOSES=1",
+		"TICKWORK_CONFORMANCE_NODE=a",
+		"TICKWORK_REDIS_URL=", // empty is as good as none
+		"TICKWORK_POLL_PORT=tcp://10.0.0.1:80",
 		"TICKWORK_PORT=tcp://10.0.0.1:80",
 		"TICKWORK_SERVICE_HOST=10.0.0.1",
 		"TICKWORK_FAKEREDIS_PORT=tcp://10.0.0.1:6379",

@@ -31,9 +31,13 @@ import (
 // for every key of every backend; the items of a list are divided by commas.
 // TICKWORK_WORKERS is YAML, such as {delete-old-logs: {every: 2h}}; what it
 // gives of a worker comes over what the file gives. A variable that is empty is
-// as good as none. One that can only be a mistyped one of these is an error;
-// other variables that begin with TICKWORK_ are let be, among them those that
-// Kubernetes makes for a service with such a name.
+// as good as none.
+//
+// An error is also a variable that begins with TICKWORK_, is none of these, and
+// was meant to be one: it is a letter or two away from one, it begins as those of
+// a backend or of TICKWORK_WORKERS do, or it ends in a key, as TICKWORK_REDIS_URL
+// and TICKWORK_DELETE_OLD_LOGS_EVERY do. Others that begin so are let be, among
+// them those that Kubernetes makes for a service with such a name.
 func Load(path string) (Config, error) {
 	if path == "" {
 		return load("", nil, os.Environ())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// They are of other packages' tests, and end in a key of the backends here.
+	os.Unsetenv("TICKWORK_REDIS_URL")
+	os.Unsetenv("TICKWORK_REQUIRE_SERVERS")
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
 }
 

@@ -21,8 +21,8 @@ import (
 // nodeVariable names this instance, in a process that the parent started; the
 // other has the broker's URL.
 const (
-	nodeVariable = "TICKWORK_EXAMPLE_NODE"
-	urlVariable  = "TICKWORK_EXAMPLE_URL"
+	nodeVariable   = "TICKWORK_EXAMPLE_NODE"
+	brokerVariable = "TICKWORK_EXAMPLE_BROKER"
 )
 
 // node is an instance: an application with its workers. It ends when its standard
@@ -46,7 +46,7 @@ func node(stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func application(ctx context.Context, self *history.Node) error {
-	m, err := backends.OpenURL(ctx, os.Getenv(urlVariable), core.Options{
+	m, err := backends.OpenURL(ctx, os.Getenv(brokerVariable), core.Options{
 		Logger:    slog.New(slog.DiscardHandler), // the parent shows what happens
 		Instance:  os.Getenv(nodeVariable),
 		Observers: []core.Observer{self.Observe},

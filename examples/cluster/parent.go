@@ -105,7 +105,7 @@ func (p *parent) start(i *instance) error {
 	}
 	i.life++
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), nodeVariable+"="+i.name(), urlVariable+"="+p.broker)
+	cmd.Env = append(os.Environ(), nodeVariable+"="+i.name(), brokerVariable+"="+p.broker)
 	cmd.Stderr = p.stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -17,7 +17,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	for _, entry := range os.Environ() { // which Load would read
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "TICKWORK_") {
+			os.Unsetenv(name)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // TestOneLineChoosesTheBackend: with another word in that line, or with the flag,
 // the program prints the same.
