@@ -106,7 +106,8 @@ type Retry struct {
 // Set gives a backend its own configuration, such as a gocron.Config: what only
 // a program can give, a scheduler or a connection that it has, and its values
 // for the keys. What the file, the environment or the URL say of a key comes
-// over them. Open refuses a config of another backend's type.
+// over them. Open refuses a config of another backend's type, and one for a
+// backend that is not registered.
 func (c *Config) Set(backend string, config any) {
 	s := *c.section(backend)
 	s.value = config

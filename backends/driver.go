@@ -43,7 +43,7 @@ type Driver[C any] struct {
 	// URL puts a URL into the backend's own configuration. It may have several
 	// hosts: they are all in u.Host, divided by commas. Of the parameters
 	// the URL still has those of Params; the others were keys of C, and are set
-	// after it. It is nil for a backend whose URL has only a scheme and
+	// after it. A key "url" is no parameter then. It is nil for a backend whose URL has only a scheme and
 	// parameters.
 	URL func(cfg *C, u *url.URL) error
 

@@ -32,6 +32,13 @@ func SectionOf(name string) reflect.Type {
 	return nil
 }
 
+// Struck returns an error of the backend "fakeredis" as people see it.
+func Struck(cfg any, err error) error {
+	p := reflect.New(reflect.TypeOf(cfg))
+	p.Elem().Set(reflect.ValueOf(cfg))
+	return drivers.named("fakeredis").scrub(p.Interface(), err, err.Error())
+}
+
 // SectionNames returns what Load takes for the name of a section.
 func SectionNames() []string { return sectionNames() }
 

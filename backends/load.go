@@ -126,12 +126,16 @@ func sectionNames() []string {
 }
 
 // checkSections decodes the sections of the backends that are registered, also
-// of those that are not chosen: the word that chooses them may come later.
+// of those that are not chosen: the word that chooses them may come later. A
+// section for one that is not is a file's, or a program's mistake.
 func (c Config) checkSections() []error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.sections)) {
 		d := drivers.named(name)
 		if d == nil {
+			if c.section(name).value != nil {
+				errs = append(errs, &Error{Err: fmt.Errorf("Config.Set: %w", unknownBackend(name))})
+			}
 			continue
 		}
 		if _, err := d.decode(c); err != nil {

@@ -53,6 +53,9 @@ func (c Config) prepare() (*driver, any, error) {
 	if d == nil {
 		return nil, nil, c.position("backend").at("backend", unknownBackend(c.backend()))
 	}
+	if errs := c.checkSections(); len(errs) > 0 {
+		return nil, nil, errors.Join(errs...)
+	}
 	own, err := d.decode(c)
 	if err != nil {
 		return nil, nil, err
@@ -76,8 +79,8 @@ func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manage
 //	nats://a:4222,b:4222,c:4222
 //
 // The scheme chooses the backend. The parameters are the keys of the backend's
-// section, and namespace; one that is neither is an error, and so is one that
-// is given twice. The name of a backend alone, such as native, is that backend
+// section but for url, which this one is, and namespace; another one is an error,
+// and so is one that is given twice. The name of a backend alone, such as native, is that backend
 // as it comes. The environment is not looked at.
 //
 // The errors do not show the URL: there may be a password in it.
@@ -111,6 +114,9 @@ func ParseURL(rawURL string) (Config, error) {
 	cfg, s := Config{Backend: d.name}, &section{url: u}
 	keep := url.Values{}
 	known := slices.Concat([]string{"namespace"}, names(d.keys), d.params)
+	if d.takeURL { // which this is
+		known = slices.DeleteFunc(known, func(name string) bool { return name == "url" })
+	}
 	for name, values := range params {
 		switch {
 		case !slices.Contains(known, name):

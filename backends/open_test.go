@@ -43,6 +43,18 @@ func TestOpenChecksWhatAProgramFilledIn(t *testing.T) {
 	_, err = backends.Open(context.Background(), cfg, quiet)
 	require.EqualError(t, err, "backends: native: Config.Set was given a backends_test.redisConfig, and the backend's configuration is a native.Config")
 
+	cfg = backends.Config{Backend: "fakeredis"} // also where another one is chosen
+	cfg.Set("native", redisConfig{})
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.ErrorContains(t, err, "backends: native: Config.Set was given a ")
+
+	cfg = backends.Config{}
+	cfg.Set("nativ", redisConfig{})
+	_, err = backends.Open(context.Background(), cfg, quiet)
+	require.ErrorIs(t, err, backends.ErrUnknownBackend)
+	require.ErrorContains(t, err, `backends: Config.Set: unknown backend "nativ": registered: `)
+	require.ErrorContains(t, err, `did you mean "native"?`)
+
 	var none context.Context
 	_, err = backends.Open(none, backends.Config{}, quiet)
 	require.Error(t, err)
@@ -146,21 +158,22 @@ func TestOpenURLOfSeveralHosts(t *testing.T) {
 
 func TestOpenURLTellsWhatIsWrong(t *testing.T) {
 	for u, want := range map[string]string{
-		"":                                      "backends: not a URL of the form scheme://…, nor the name of a backend",
-		"localhost:secret":                      "backends: not a URL of the form scheme://…, nor the name of a backend",
-		"u:secret@host://x":                     "backends: not a URL of the form scheme://…, nor the name of a backend",
-		"nativ":                                 `backends: unknown backend "nativ": registered: `,
-		"nativ://":                              `backends: unknown backend for nativ://; did you mean "native"?`,
-		"native://localhost":                    "backends: native: its URL has nothing but parameters: native://?key=value",
-		"native:///path":                        "backends: native: its URL has nothing but parameters: native://?key=value",
-		"native://?x=secret":                    `backends: native://… has an unknown parameter "x"; known are namespace`,
-		"native://?namespace=a&namespace=b":     `backends: native://… has the parameter "namespace" twice`,
-		"native://?namespace=a+b":               `backends: namespace: has ' ' at byte 1; letters, digits and . _ - are allowed`,
-		"native://?namespace=%zz":               "backends: native://… has parameters that cannot be read; are their special characters percent-encoded?",
-		"fakeredis://u:sec/ret@host":            "backends: fakeredis://… is not a URL; are the special characters in its password percent-encoded?",
-		"fakeredis://u:secret@host/bad":         "backends: fakeredis: no such database: fakeredis://*****@host/bad",
-		"fakeredis://u:secret@host/?leese=1s":   `backends: fakeredis://… has an unknown parameter "leese"; did you mean "lease"?`,
-		"fakeredis://u:secret@host/?lease=soon": "backends: fakeredis.lease: wants a duration with its unit, such as 90s, 10m or 1h30m",
+		"":                                       "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"localhost:secret":                       "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"u:secret@host://x":                      "backends: not a URL of the form scheme://…, nor the name of a backend",
+		"nativ":                                  `backends: unknown backend "nativ": registered: `,
+		"nativ://":                               `backends: unknown backend for nativ://; did you mean "native"?`,
+		"native://localhost":                     "backends: native: its URL has nothing but parameters: native://?key=value",
+		"native:///path":                         "backends: native: its URL has nothing but parameters: native://?key=value",
+		"native://?x=secret":                     `backends: native://… has an unknown parameter "x"; known are namespace`,
+		"native://?namespace=a&namespace=b":      `backends: native://… has the parameter "namespace" twice`,
+		"native://?namespace=a+b":                `backends: namespace: has ' ' at byte 1; letters, digits and . _ - are allowed`,
+		"native://?namespace=%zz":                "backends: native://… has parameters that cannot be read; are their special characters percent-encoded?",
+		"fakeredis://u:sec/ret@host":             "backends: fakeredis://… is not a URL; are the special characters in its password percent-encoded?",
+		"fakeredis://u:secret@host/bad":          "backends: fakeredis: no such database: fakeredis://*****@host/bad",
+		"fakeredis://u:secret@host/?leese=1s":    `backends: fakeredis://… has an unknown parameter "leese"; did you mean "lease"?`,
+		"fakeredis://host?url=redis://:secret@x": `backends: fakeredis://… has an unknown parameter "url"; known are namespace, `,
+		"fakeredis://u:secret@host/?lease=soon":  "backends: fakeredis.lease: wants a duration with its unit, such as 90s, 10m or 1h30m",
 	} {
 		_, err := backends.OpenURL(context.Background(), u, quiet)
 		if assert.Error(t, err, u) {

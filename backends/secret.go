@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 )
 
@@ -19,13 +20,28 @@ func (d *driver) scrub(cfg any, err error, message string, texts ...string) erro
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" {
 		return &scrubbed{errors.New("a URL cannot be read; are the special characters in its password percent-encoded?"), err}
 	}
+	message = userinfo.ReplaceAllString(message, "//"+struck+"@")
 	for _, s := range append(d.secrets(cfg), credentials(texts...)...) {
-		message = strings.ReplaceAll(message, s, struck)
+		message = strike(message, s)
 	}
 	if message == err.Error() {
 		return err
 	}
 	return &scrubbed{errors.New(message), err}
+}
+
+// userinfo matches what stands before the @ of a URL.
+var userinfo = regexp.MustCompile(`//[^/\s"'` + "`" + `]*@`)
+
+// strike strikes a secret out of a text. A short one, such as "on", is in many
+// words: it is struck where it stands as a value does, in quotes or after = or :.
+func strike(text, secret string) string {
+	const short = 4
+	if len(secret) >= short {
+		return strings.ReplaceAll(text, secret, struck)
+	}
+	value := regexp.MustCompile(`(["'` + "`" + `=:])` + regexp.QuoteMeta(secret) + `([^\pL\pN]|$)`)
+	return value.ReplaceAllString(text, "${1}"+struck+"${2}")
 }
 
 // scrubbed is an error with another message.

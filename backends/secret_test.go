@@ -104,3 +104,16 @@ func TestErrorsNeverShowAPassword(t *testing.T) {
 		assert.Equal(t, data == notURL, errors.As(err, &e))
 	}
 }
+
+// A short password is struck out where it can be one, and the words that it is
+// part of stay.
+func TestAShortPasswordLeavesTheWordsWhole(t *testing.T) {
+	for _, c := range []struct{ url, password, want string }{
+		{"redis://:on@one:1", "on", "the connection to redis://*****@one:1 is not one on which :***** or \"*****\" is known"},
+		{"redis://a@one:1", "", "the connection to redis://*****@one:1 is not one on which : or \"\" is known"},
+	} {
+		err := backends.Struck(redisConfig{URL: c.url, Password: c.password},
+			fmt.Errorf("the connection to %s is not one on which :%s or %q is known", c.url, c.password, c.password))
+		assert.EqualError(t, err, c.want)
+	}
+}

@@ -21,7 +21,7 @@ type Config struct {
 	// URL is the address of a server, or those of several of one cluster, with
 	// commas between: "nats://one:4222,nats://two:4222". The schemes are those
 	// of nats.go: nats, tls, ws, wss. User and password, or a token, may stand
-	// before the @. Empty is "nats://127.0.0.1:4222".
+	// before the @; a path, parameters or a fragment may not. Empty is "nats://127.0.0.1:4222".
 	URL string `yaml:"url"`
 
 	// User and Password, or Token, are those of the URL where it has none.
@@ -169,6 +169,8 @@ func (c Config) servers() ([]string, error) {
 			return nil, errors.New("does not begin with nats://, tls://, ws:// or wss://")
 		case u.Host == "":
 			return nil, errors.New("has no host")
+		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+			return nil, errors.New("has more than a host, and a NATS URL has no path, parameters or fragment; are the special characters in its password percent-encoded?")
 		}
 		hosts = append(hosts, u.Scheme+"://"+u.Host)
 	}

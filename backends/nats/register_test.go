@@ -37,6 +37,8 @@ func TestByURLWhatIsWrongIsTold(t *testing.T) {
 		"nats://me:" + secret + "@localhost?lease=never":  "lease",
 		"nats://me:" + secret + "@localhost?storage=disk": "backends: nats.storage: is neither",
 		"nats://me:" + secret + "@localhost?bucket=mine":  "bucket",
+		"nats://me:" + secret + "@localhost/billing":      "backends: nats.url: has more than a host",
+		"nats://me:" + secret + "@a,b#billing":            "backends: nats.url: has more than a host",
 		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",
 	} {
 		_, err := backends.OpenURL(t.Context(), url, core.Options{})
