@@ -8,5 +8,6 @@
 // asynq, a nats-server for nats, both on a free port of the loopback interface.
 // It ends after -for, or on Ctrl-C, with a verdict over everything that ran: no
 // slot completed twice, none begun twice but as a redelivery, no overlap, fencing
-// tokens rising.
+// tokens rising. With -check it says whether an instance could be started, and
+// when its workers would run, and starts none.
 package main

@@ -20,6 +20,7 @@ type settings struct {
 	runFor  time.Duration
 	kill    time.Duration
 	lease   time.Duration
+	check   bool
 }
 
 func main() {
@@ -43,6 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags.DurationVar(&s.runFor, "for", 0, "end by itself after so long (default when you press Ctrl-C)")
 	flags.DurationVar(&s.kill, "kill", 0, "kill, after so long, the instance that runs the worker which is always up (default when you say so)")
 	flags.DurationVar(&s.lease, "lease", 3*time.Second, "how long a claim holds without being renewed")
+	flags.BoolVar(&s.check, "check", false, "say whether an instance could be started and when its workers would run, and end")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -57,6 +59,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.runFor)
 		defer cancel()
+	}
+	if s.check {
+		if err := check(ctx, s, stdout); err != nil {
+			fmt.Fprintln(stderr, "cluster:", err)
+			return 1
+		}
+		return 0
 	}
 	good, err := cluster(ctx, s, stdin, stdout, stderr)
 	if err != nil {

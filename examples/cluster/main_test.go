@@ -54,6 +54,25 @@ func TestOneIsKilledAndAnotherTakesOver(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	for _, backend := range []string{"asynq", "nats"} {
+		var out, errs output
+		require.Zero(t, run(t.Context(), []string{"-check", "-backend", backend}, strings.NewReader(""), &out, &errs), errs.String())
+		for _, text := range []string{
+			"no -url is given: " + backend + " is checked on a broker in this process", "backend " + backend + ": the broker was reached\n",
+			"slow: every 2s\n", alwaysUp + ": long-running\n", "Opens, with 4 workers.\n",
+		} {
+			assert.Contains(t, out.String(), text)
+		}
+		assert.NotContains(t, out.String(), "has joined")
+	}
+	var out, errs output
+	args := []string{"-check", "-for", "1s", "-url", "nats://user:secret@127.0.0.1:1"}
+	assert.Equal(t, 1, run(t.Context(), args, strings.NewReader(""), &out, &errs))
+	assert.Contains(t, out.String(), "Does not open:")
+	assert.NotContains(t, out.String()+errs.String(), "secret")
+}
+
 func TestFlagsThatCannotBeRight(t *testing.T) {
 	for _, args := range [][]string{
 		{"-backend", "native"}, {"-n", "0"}, {"-n", "10"}, {"-for", "-1s"}, {"-kill", "-1s"}, {"-lease", "10ms"}, {"more"}, {"-unknown"},

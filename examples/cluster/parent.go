@@ -15,7 +15,6 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
 	"github.com/seed-891a2e1b/tickwork/core"
-	"github.com/seed-891a2e1b/tickwork/internal/brokers"
 )
 
 // An instance is a process of this program that runs workers.
@@ -63,18 +62,11 @@ type parent struct {
 // cluster runs the instances until the context ends, and tells whether the
 // verdict over what they did is good.
 func cluster(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) (good bool, err error) {
-	broker := s.url
-	if broker == "" {
-		url, stop, err := brokers.Start(s.backend)
-		if err != nil {
-			return false, err
-		}
-		defer stop()
-		broker = url
-	}
-	if broker, err = forSession(broker, s.lease); err != nil {
+	broker, stop, err := s.broker()
+	if err != nil {
 		return false, err
 	}
+	defer stop()
 	p := &parent{settings: s, broker: broker, stdout: stdout, stderr: stderr, began: time.Now(), news: make(chan news), killed: map[string]bool{}}
 	for number := range s.n {
 		p.all = append(p.all, &instance{number: number + 1})

@@ -4,7 +4,25 @@ import (
 	"errors"
 	"net/url"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/internal/brokers"
 )
+
+// broker returns the URL of the session's broker. It is one in this process where
+// none is given, until stop is called.
+func (s settings) broker() (broker string, stop func(), err error) {
+	broker, stop = s.url, func() {}
+	if broker == "" {
+		if broker, stop, err = brokers.Start(s.backend); err != nil {
+			return "", nil, err
+		}
+	}
+	if broker, err = forSession(broker, s.lease); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return broker, stop, nil
+}
 
 // forSession adds the lease to a broker's URL, and a namespace of this session's own
 // where it has none: what an earlier session has left there would be judged, too.

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
 )
 
 func TestMain(m *testing.M) {
@@ -50,6 +52,35 @@ func TestOneLineChoosesTheBackend(t *testing.T) {
 	} {
 		assert.True(t, slices.Contains(want, line), line)
 	}
+}
+
+// TestOnEachBackend: with another word in that line the workers run on any backend
+// as the file has them, on a broker of the program's own where they want one. In
+// real time, and side by side.
+func TestOnEachBackend(t *testing.T) {
+	data, err := sample.ReadFile("sample.yaml")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	var all sync.WaitGroup
+	for _, backend := range backends.Registered() {
+		all.Go(func() {
+			file := filepath.Join(dir, backend+".yaml")
+			edited := strings.Replace(string(data), "\nbackend: native\n", "\nbackend: "+backend+"\n", 1)
+			assert.NoError(t, os.WriteFile(file, []byte(edited), 0o600))
+			var stdout, stderr safeBuffer
+			code := run(t.Context(), []string{"-config", file, "-for", "8s"}, &stdout, &stderr)
+			assert.Zero(t, code, "%s: %s", backend, stderr.String())
+			for _, line := range []string{
+				`heartbeat +every 2s +[2-5] runs, 0 failed +configured: Schedule`,
+				`memory-report +cron \*/5 \* \* \* \* \* Europe/Berlin +[2-4] runs, 0 failed +configured: Schedule, RunOnStart`,
+				`flaky-import +every 3s +[1-4] runs, 0 failed +configured: Timeout, Retry`,
+				`night-shift +cron 0 2 \* \* \* +0 runs, 0 failed, disabled +configured: Disabled`,
+			} {
+				assert.Regexp(t, "(?m)^"+line+"$", stdout.String(), backend)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // program runs the program in virtual time and returns the lines that it

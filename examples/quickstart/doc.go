@@ -9,11 +9,12 @@
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -chaos -for 30s
+//	go run ./examples/quickstart -backend nats -check
 //	go run ./examples/quickstart -logs /var/log/myapp -max-age 720h -dry-run
 //
 // It is meant to be read. What an application would have too:
 //
-//   - engine.go picks the engine, in one line;
+//   - engine.go picks the engine, by its name or URL;
 //   - logs.go and users.go are the workers;
 //   - tx.go is the middleware that gives a worker its transaction;
 //   - quickstart.go puts them together, starts, and stops in order;

@@ -19,6 +19,7 @@ type config struct {
 	dryRun bool
 	chaos  bool
 	plain  bool
+	check  bool
 
 	backend string
 }
@@ -34,6 +35,7 @@ func newFlagSet(cfg *config) *flag.FlagSet {
 	fs.BoolVar(&cfg.dryRun, "dry-run", false, "say what would be done, and change nothing")
 	fs.BoolVar(&cfg.chaos, "chaos", false, "add a worker that fails now and then, and one that panics")
 	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native, gocron, asynq, nats,\nor redis://localhost:6379; a name brings its own broker along")
+	fs.BoolVar(&cfg.check, "check", false, "say whether the backend can be had and when the workers would run, and end")
 	fs.BoolVar(&cfg.plain, "plain", false, "print log lines, also on a terminal")
 	return fs
 }
@@ -77,6 +79,7 @@ Examples:
   quickstart                                    watch it work; Ctrl-C stops it, twice at once
   quickstart -chaos -for 30s                    with workers that go wrong
   quickstart -logs /var/log/myapp -dry-run      what would be deleted there?
+  quickstart -backend nats://localhost -check   is it there, and when would they run?
   quickstart -db users.db -period 1m -plain     keep the database; log lines
 
 Only regular files in the directory itself are deleted, and only those with the

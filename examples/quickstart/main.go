@@ -31,7 +31,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "quickstart: %v\nquickstart -help explains the flags\n", err)
 		return 2
 	}
-	if err := quickstart(ctx, cfg, stdout); err != nil {
+	program := quickstart
+	if cfg.check {
+		program = check
+	}
+	if err := program(ctx, cfg, stdout); err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
 		return 1
 	}

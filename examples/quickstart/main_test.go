@@ -166,6 +166,37 @@ func TestOnEachBackend(t *testing.T) {
 	}
 }
 
+// TestCheck: on each backend, and nothing is run or made.
+func TestCheck(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	missing := filepath.Join(temp, "missing.db")
+	for _, backend := range backends.Registered() {
+		code, stdout, stderr := program(t.Context(), "-check", "-backend", backend, "-period", "1h", "-db", missing)
+		if code != 0 || stderr != "" {
+			t.Errorf("%s: exit code %d, stderr %q", backend, code, stderr)
+		}
+		for _, want := range []string{"backend " + backend, deleteOldLogs + ": every 1h, and once at the start\n", "Opens, with 2 workers.\n"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%s: stdout lacks %q:\n%s", backend, want, stdout)
+			}
+		}
+		remote := backend == "asynq" || backend == "nats"
+		for _, text := range []string{"the broker was reached", "is checked on one in this process"} {
+			if strings.Contains(stdout, text) != remote {
+				t.Errorf("%s: stdout says %q, or does not:\n%s", backend, text, stdout)
+			}
+		}
+	}
+	if left := names(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	code, stdout, stderr := program(t.Context(), "-check", "-period", "1ns")
+	if code != 1 || !strings.Contains(stdout, "Does not open:") || !strings.Contains(stderr, "does not open") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
 func TestDryRunChangesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	logs, db := t.TempDir(), filepath.Join(t.TempDir(), "users.db")
@@ -274,7 +305,7 @@ func TestHelp(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
-	for _, flag := range []string{"backend", "period", "logs", "max-age", "db", "for", "dry-run", "chaos", "plain"} {
+	for _, flag := range []string{"backend", "check", "period", "logs", "max-age", "db", "for", "dry-run", "chaos", "plain"} {
 		if !regexp.MustCompile(`(?m)^  -` + flag + `\b`).MatchString(stdout) {
 			t.Errorf("-help does not explain -%s", flag)
 		}
