@@ -18,6 +18,7 @@
 //	  passive-user-checker: {cron: "0 3 * * *", timezone: Europe/Berlin, timeout: 10m}
 //	  delete-old-logs:      {every: 1h, offset: 15m, jitter: 30s, run_on_start: true}
 //	  rebuild-index:        {misfire: skip-missed}   # or run-latest, with max_late: 2h
+//	  weekly-report:        {timezone: Asia/Tokyo}   # of the program's cron expression
 //	  send-invoices:        {enabled: false, retry: {attempts: 3, backoff: 1s}}
 //
 // The file tickwork.schema.json beside this package tells editors of its keys.
@@ -32,5 +33,6 @@
 // Call Register from an init function of the package that has the engine. The
 // section of a file with the backend's name, the environment and URLs are
 // decoded into a type of your own; see Driver, its example, and
-// examples/custom-backend.
+// examples/custom-backend. Say by a core.ConfigError which field cannot be right,
+// and it is told with the line.
 package backends
