@@ -44,6 +44,24 @@ var unreachedCases = []kase{
 		c.must(n.m.Start(context.Background()), "Start, while the broker comes up after half of the connect timeout")
 		c.await(c.failover()+c.slack(), "w", 3)
 	}),
+
+	clustered("STA-6", "and-one-that-goes-meanwhile-is-waited-for", []core.Feature{core.FeatureRunOnStart}, func(c *cluster) {
+		p := c.period()
+		midway(c.trial, p)
+		first := work("first", core.Every(p), nothing)
+		first.OnStart = func(context.Context) error {
+			c.down()
+			time.AfterFunc(p/2, c.up)
+			return nil
+		}
+		w := work("w", core.Every(time.Hour), nothing)
+		w.RunOnStart = true
+		n := c.open("a", site{options: core.Options{ConnectTimeout: p}}, first, w)
+		c.must(n.m.Start(context.Background()), "Start, while the broker is away for half of the connect timeout")
+		c.await(c.failover()+c.slack(), "w", 1)
+		c.sleep(p)
+		assert.Len(c, c.runs("w"), 1, "runs at the start")
+	}),
 }
 
 // refuses wants Start to fail after a time, and not before, and to say of what.

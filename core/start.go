@@ -93,11 +93,8 @@ func (m *manager) startEngine(ctx context.Context) error {
 	if m.opts.Disabled {
 		return nil
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.opts.ConnectTimeout)
-		defer cancel()
-	}
+	ctx, cancel := m.connecting(ctx)
+	defer cancel()
 	host := Host{
 		Logger:   m.opts.Logger.With("engine", m.engineName()),
 		Instance: m.opts.Instance,
@@ -108,6 +105,14 @@ func (m *manager) startEngine(ctx context.Context) error {
 		return fmt.Errorf("tickwork: start: %w", err)
 	}
 	return nil
+}
+
+// connecting bounds a context within which the broker is to be reached (STA-6).
+func (m *manager) connecting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, m.opts.ConnectTimeout)
 }
 
 // startHooks runs OnStart of every worker in the order of Add, those that the
@@ -202,12 +207,33 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 		j.Trigger()
 		return nil
 	}
-	if err := m.cluster.Trigger(ctx, j); err != nil {
+	if err := m.runOnStart(ctx, j); err != nil {
 		j.endRuns(ErrRemoved)
 		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j)
 		return err
 	}
 	return nil
+}
+
+// runOnStart triggers a worker that starts, in its cluster, and tries that again
+// as the engine's Start does (STA-6): the broker can go once that has returned. One
+// that was taken although its answer was lost is then followed by another.
+func (m *manager) runOnStart(ctx context.Context, j *Job) error {
+	ctx, cancel := m.connecting(ctx)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := m.cluster.Trigger(ctx, j)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-m.stopping:
+			return ErrStopped
+		case <-time.After(pause):
+		}
+	}
 }
 
 // undo takes back a start that failed.
