@@ -26,13 +26,13 @@ type alarm struct {
 	schedule core.Schedule // that slot is of
 	slot     time.Time     // to be delivered next; zero where there is none
 	rings    time.Duration // when gocron's timer goes off, after the engine began; zero before gocron has asked
+	asked    time.Duration // when gocron last asked, after the engine began
+	queued   uint32        // how often gocron's timer went off, and it has not called yet; see queues
 	sets     uint32        // counts what slot was set to other than by delivering
 	gen      uint32        // counts the gocron jobs: a call for an earlier one is stale
 	rewinds  uint32        // the engine's, when slot was found
 	early    uint16        // how often gocron called too early for slot, the clock having been set back
-	owed     bool          // gocron asked again before it called, as it does for a limit of its own
-	limited  bool          // it has done so: more calls than one may be late
-	called   bool          // gocron called, and has not asked again yet
+	called   bool          // gocron called about the time, and has not asked again yet
 	retries  uint8         // how often gocron was given an instant for this slot
 }
 
@@ -100,7 +100,7 @@ func (a *alarm) tryReset() error {
 func (a *alarm) rearm(again bool) error {
 	a.mu.Lock()
 	a.gen++
-	a.rings, a.owed, a.called, a.early, a.retries = 0, false, false, 0, 0
+	a.rings, a.queued, a.early, a.called, a.retries = 0, 0, 0, false, 0
 	gen, schedule := a.gen, a.schedule
 	a.mu.Unlock()
 	a.engine.disarm(a.id)
@@ -128,11 +128,11 @@ func (a *alarm) drop(sets uint32) {
 // ring is what gocron calls, at the time that Next gave, or at any time for a
 // RunNow, on a goroutine that gocron waits for. So it returns soon.
 //
-// Gocron does not tell the one from the other. A call well before the time is a
-// RunNow. Of two calls about the time one is, because gocron asks for another
-// time in between if both are its timer's: then the slot is delivered, and beside
-// it the worker is triggered. Where gocron has a limit of its own, which holds calls
-// back, that does not tell, and nothing is triggered that nobody may have asked for.
+// Gocron does not tell the one from the other. Where it queues calls, it has asked
+// for another time for each call of its timer's: a call beyond those is a RunNow.
+// Elsewhere it asks after the call. There a call well before the time is a RunNow,
+// and of two calls about the time one is, because gocron asks in between if both
+// are its timer's: then the slot is delivered, and beside it the worker is triggered.
 func (a *alarm) ring(gen uint32) {
 	e := a.engine
 	v, ok := e.enter()
@@ -146,16 +146,20 @@ func (a *alarm) ring(gen uint32) {
 	schedule, slot, sets := a.schedule, a.slot, a.sets
 	stale := a.gen != gen
 	asked := a.rings != 0 // not so where the scheduler starts all jobs immediately
-	byHand := asked && !a.owed && a.rings-v.actual.Sub(e.began) > soon
-	twice := a.called && !stale && !a.limited
 	early := v.now.Before(slot.Add(jitter))
 	back := a.rewinds != v.rewinds
+	var byHand, twice bool
 	switch {
-	case stale, byHand:
-	case a.owed:
-		a.owed = false
+	case stale:
+	case e.queues && a.queued > 0:
+		a.queued--
+	case e.queues:
+		byHand = true
+	case asked && a.rings-v.actual.Sub(e.began) > soon:
+		byHand = true
 	default:
-		a.rings, a.called = 0, asked || a.called
+		twice = a.called
+		a.rings, a.called = 0, true
 	}
 	if early && asked && !stale && !byHand {
 		a.early++

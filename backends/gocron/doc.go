@@ -47,15 +47,17 @@
 //
 // It must go by the real clock, gocron's default; in tests use testing/synctest.
 // Its options apply to workers too, where an option of the job cannot undo them.
-// A locker is switched off. With WithDistributedElector, or a
+// A locker is switched off, and a start time. With WithDistributedElector, or a
 // WithLimitConcurrentJobs that is used up, gocron does not call, and the slots
-// count as missed when it next does. A limit with LimitModeWait calls late and
-// several times instead, and some of these calls cannot be told from a RunNow:
-// they are runs by hand that nobody asked for. One with LimitModeReschedule that
-// was used up may cost a RunNow. Where that matters, leave workers in a scheduler
-// of the engine's own. With WithStartImmediately for all jobs nothing runs
-// earlier; but a Start after StopJobs is then a Trigger of each worker that has
-// missed no slot, and gocron may pass over its next slot, which counts as missed.
+// count as missed when it next does; a RunNow meanwhile it drops. With
+// LimitModeWait it calls late instead: the latest of the slots runs then, and
+// beside it what a RunNow asked for, unless the worker had a new gocron job
+// meanwhile. In that mode one after StopJobs, or where there is an elector too, may
+// be taken for a call that gocron has dropped; and all that are late are taken for
+// RunNows where the Scheduler is of another type than gocron's, which hides the mode.
+// With WithStartImmediately for all jobs nothing runs earlier; but a Start after
+// StopJobs is then a Trigger of each worker that has missed no slot, and gocron may
+// pass over its next slot, which counts as missed.
 // Event listeners are called, and one that panics ends the process.
 //
 // # What gocron v2.21.2 does wrong

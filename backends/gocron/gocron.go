@@ -75,10 +75,12 @@ var (
 type engine struct {
 	scheduler gocron.Scheduler
 	lent      bool // the scheduler is the program's
+	queues    bool // it queues calls
 	real      bool // the instance's clock is known to be the real one
 	tags      []string
 	host      core.Host
 	began     time.Time
+	past      time.Time    // what gocron asks after for a new job
 	skew      atomic.Int64 // see now
 	watcher   watcher
 
@@ -95,11 +97,13 @@ func (e *engine) Features() core.Features {
 
 func (e *engine) Start(_ context.Context, host core.Host) error {
 	e.host, e.began = host, time.Now()
+	e.past = e.began.Add(-time.Second)
 	e.alarms = make(map[*core.Job]*alarm)
 	if e.lent {
 		if e.scheduler.Jobs() == nil { // an empty list is not nil
 			return fmt.Errorf("gocron: start on the scheduler of Config: %w", errShutDown)
 		}
+		e.queues = queues(e.scheduler)
 	} else {
 		s, err := gocron.NewScheduler(gocron.WithLocation(time.UTC), gocron.WithStopTimeout(stopTimeout))
 		if err != nil {
@@ -182,9 +186,12 @@ func (e *engine) arm(a *alarm, text string, gen uint32) (uuid.UUID, error) {
 		gocron.WithTags(e.tags...),
 		gocron.WithCronImplementation(a),
 		gocron.WithIntervalFromCompletion(), // ask for the next time after the call, not before it
-		gocron.WithDisabledDistributedJobLocker(true),
 	}
-	if !e.lent {
+	if e.lent { // undo what the program may have set for all its jobs
+		options = append(options,
+			gocron.WithDisabledDistributedJobLocker(true),
+			gocron.WithStartAt(gocron.WithStartDateTimePast(e.past)))
+	} else {
 		// For each task that it calls gocron tells its scheduler when that began
 		// and when it ended, two messages of more than a µs each, for those who
 		// look at its jobs. Nobody can look into this scheduler: it gets a task
@@ -200,7 +207,7 @@ func (e *engine) arm(a *alarm, text string, gen uint32) (uuid.UUID, error) {
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), err)
 	}
-	if !a.asked() { // the scheduler is not started yet, or it is shut down, which NewJob does not tell
+	if !a.ready() { // the scheduler is not started yet, or it is shut down, which NewJob does not tell
 		if _, err := job.NextRun(); err != nil {
 			e.disarm(job.ID())
 			return uuid.Nil, fmt.Errorf("gocron: schedule %s: %w", a.job.Name(), errShutDown)

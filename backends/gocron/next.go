@@ -17,6 +17,9 @@ const (
 	// maxRetries is how often gocron is asked to call soon for one slot. A
 	// scheduler that was lent may decline to, for its own limit or elector.
 	maxRetries = 2
+
+	// inHand is how long at most a call is neither in gocron's queue nor made.
+	inHand = time.Second
 )
 
 // never is when an alarm without a slot goes off. It is not the zero time, for
@@ -38,37 +41,51 @@ func (a *alarm) IsValid(_ string, _ *time.Location, now time.Time) error {
 // to come. The answer is always after last, and not before the present.
 func (a *alarm) Next(last time.Time) time.Time {
 	now := time.Now()
+	again := !last.After(now) // it is not Job.NextRuns that asks
 	a.mu.Lock()
 	rings, schedule, shift := never, a.schedule, a.job.Jitter()+time.Duration(a.engine.skew.Load())
 	if !a.slot.IsZero() {
 		rings = a.slot.Add(shift + time.Duration(a.early))
 	}
-	a.called = false
 	known := true
 	switch {
-	case rings.After(now) && rings.After(last):
-	case !rings.After(now) && a.retries < maxRetries:
+	case rings.After(later(now, last)):
+	case again && a.retries < maxRetries:
 		a.retries++
 		rings = now.Add(soon)
 	default:
 		known = false
 	}
-	if known {
-		began := now.Sub(a.engine.began)
-		if a.rings != 0 && a.rings <= began {
-			a.owed, a.limited = true, true
-		}
-		a.rings = began + min(rings.Sub(now), math.MaxInt64/2)
-	}
 	a.mu.Unlock()
 	if !known {
 		rings = beyond(schedule, later(now, last), shift)
 	}
+	if again {
+		a.answer(last, now, rings)
+	}
 	return distinct(last, rings)
 }
 
-// asked tells whether gocron has asked for the time of its present job's call.
-func (a *alarm) asked() bool {
+// answer notes what gocron is answered, and, where it queues calls, that its timer
+// has gone off. Of a new job it asks after e.past; and again before the timer goes
+// off where it was stopped and started meanwhile.
+func (a *alarm) answer(last, now, rings time.Time) {
+	e := a.engine
+	began := now.Sub(e.began)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e.queues && a.rings <= began && !last.Equal(e.past) {
+		if began-a.asked > inHand && e.scheduler.JobsWaitingInQueue() == 0 {
+			a.queued = 0 // those that StopJobs, or an elector, has cost
+		}
+		a.queued++
+	}
+	a.called = false
+	a.asked, a.rings = began, began+min(rings.Sub(now), math.MaxInt64/2)
+}
+
+// ready tells whether gocron has asked for the time of its present job's call.
+func (a *alarm) ready() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.rings != 0
