@@ -9,8 +9,9 @@ type Backend struct {
 
 	// Open returns a new manager with the options given, not started. Each case
 	// opens its own, some several, and stops them. It is called inside of a
-	// testing/synctest bubble in virtual time. Options.Now and Options.Logger
-	// are always set.
+	// testing/synctest bubble in virtual time. Options.Logger is always set, and
+	// so is Options.Now in virtual time; in real time it is left to its default,
+	// as programs leave it, but by the cases that set the clock.
 	Open func(opts core.Options) (core.Manager, error)
 
 	// Cluster makes a world for the cases about clusters, see World. It is for

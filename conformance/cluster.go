@@ -52,7 +52,7 @@ func clustered(rule, name string, needs []core.Feature, run func(*cluster)) kase
 				time.Sleep(10 * c.failover())
 			}
 		})
-		probe, err := world.Open(Node{Name: "probe"}, quiet(core.Options{}))
+		probe, err := world.Open(Node{Name: "probe"}, quiet(core.Options{Now: time.Now}))
 		t.must(err, "open a manager")
 		t.features = probe.Features() // the world's, which may differ from the backend's
 		run(c)

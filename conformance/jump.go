@@ -47,7 +47,7 @@ var jumpCases = []kase{
 		ranSlots(t, "w", series(next, p, 3), "each once")
 	}},
 
-	{rule: "PER-11", name: "nor-in-real-time", local: true, run: func(t *trial) {
+	{rule: "PER-11", name: "nor-in-real-time", local: true, setsClock: true, run: func(t *trial) {
 		p := t.period()
 		next := midway(t, p)
 		t.running(core.Options{}, t.worker("w", core.Every(p), nil))

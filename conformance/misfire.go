@@ -147,7 +147,7 @@ var misfireCases = []kase{
 
 	// In real time nobody knows when an engine notices, but every slot must be
 	// somewhere.
-	{rule: "PER-7", name: "every-slot-of-a-jump-is-run-or-counted", local: true, run: func(t *trial) {
+	{rule: "PER-7", name: "every-slot-of-a-jump-is-run-or-counted", local: true, setsClock: true, run: func(t *trial) {
 		p := t.period()
 		next := midway(t, p)
 		m := t.running(core.Options{}, t.worker("w", core.Every(p), nil))

@@ -156,12 +156,15 @@ func (n *servedNode) obey(open Opener, o order) error {
 	defer cancel()
 	switch o.Do {
 	case "open":
-		m, err := open(o.Address, o.Node, core.Options{
+		opts := core.Options{
 			Instance:  o.Node.Name,
-			Now:       func() time.Time { return time.Now().Add(o.Ahead) },
 			Observers: []core.Observer{n.watch.Observe},
 			Logger:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		})
+		}
+		if o.Ahead != 0 { // else it is left to its default, as programs leave it
+			opts.Now = func() time.Time { return time.Now().Add(o.Ahead) }
+		}
+		m, err := open(o.Address, o.Node, opts)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ var punctualCases = []kase{
 		isPunctual(t, &watch, 5)
 	}},
 
-	{rule: "PER-2", name: "the-clock-is-the-instances-own", run: func(t *trial) {
+	{rule: "PER-2", name: "the-clock-is-the-instances-own", setsClock: true, run: func(t *trial) {
 		p := t.period()
 		ahead := min(p/3, 3*time.Second)
 		t.clock.jump(ahead) // before there is an instance: it is set wrong, it does not jump

@@ -89,7 +89,11 @@ func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) v
 func features(t *testing.T, b Backend) (f core.Features) {
 	t.Helper()
 	ask := func(*testing.T) {
-		m, err := b.Open(quiet(core.Options{}))
+		var opts core.Options
+		if !b.WallClock {
+			opts.Now = time.Now
+		}
+		m, err := b.Open(quiet(opts))
 		if err != nil {
 			t.Fatalf("conformance: %s: Open: %v", b.Name, err)
 		}
@@ -127,13 +131,10 @@ func judge(t *testing.T, name string, b Backend, c kase, f core.Features, machin
 	return tr.verdict()
 }
 
-// quiet fills in what the suite promises to set.
+// quiet fills in the logger that the suite promises to set.
 func quiet(o core.Options) core.Options {
 	if o.Logger == nil {
 		o.Logger = discard
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	return o
 }
@@ -146,6 +147,8 @@ type kase struct {
 	needs []core.Feature
 	// virtual cases need days, or a machine that is never late.
 	virtual bool
+	// setsClock is that a case which is tried in real time, too, sets the clock.
+	setsClock bool
 	// local cases are for engines that are not distributed.
 	local bool
 	// cluster cases need a World.

@@ -72,7 +72,7 @@ var stopCases = []kase{
 		g.open()
 		require.NoError(t, stop.within(t.soon()))
 	}},
-	{rule: "STP-1", name: "nothing-runs-ever-after", run: func(t *trial) {
+	{rule: "STP-1", name: "nothing-runs-ever-after", setsClock: true, run: func(t *trial) {
 		d := t.diary()
 		m := t.running(core.Options{}, t.allKinds(d)...)
 		t.align(t.period())

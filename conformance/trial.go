@@ -24,7 +24,8 @@ type trial struct {
 	kase    kase
 	// features are the backend's; a case reads its figures there.
 	features core.Features
-	// clock is what the trial's managers read; a case may set it apart.
+	// clock is what the trial's managers read; a case may set it apart. In real
+	// time it may if it says so: the managers of others have none but the real one.
 	clock *wallClock
 	// machine tells how busy the machine is, in real time; nil in virtual time.
 	machine *sentinel
@@ -42,7 +43,7 @@ type trial struct {
 }
 
 func newTrial(name string, b Backend, c kase, f core.Features) *trial {
-	return &trial{name: name, backend: b, kase: c, features: f, clock: &wallClock{}}
+	return &trial{name: name, backend: b, kase: c, features: f, clock: &wallClock{real: b.WallClock && !c.setsClock}}
 }
 
 // play runs the case to its end, and what it left to clean up.
@@ -183,7 +184,7 @@ func (t *trial) eventually(within time.Duration, what string, condition func() b
 
 // open makes a manager, which is stopped after the case if the case does not.
 func (t *trial) open(opts core.Options) core.Manager {
-	if opts.Now == nil {
+	if opts.Now == nil && !t.clock.real {
 		opts.Now = t.clock.Now
 	}
 	m, err := t.backend.Open(quiet(opts))
@@ -232,6 +233,7 @@ func (t *trial) status(m core.Manager, name string) core.WorkerStatus {
 
 // wallClock is the wall clock of a trial's managers: the runtime's, set apart.
 type wallClock struct {
+	real   bool // it cannot be set
 	mu     sync.Mutex
 	offset time.Duration
 }
@@ -245,6 +247,9 @@ func (c *wallClock) Now() time.Time {
 
 // jump sets the clock ahead, or back.
 func (c *wallClock) jump(d time.Duration) {
+	if c.real {
+		panic("a case that sets the clock in real time must say so: setsClock")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
