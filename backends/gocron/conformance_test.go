@@ -22,12 +22,20 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceWallClock(t *testing.T) {
+	inRealTime(t)
+	conformance.Run(t, conformance.Backend{Name: "gocron", WallClock: true, Open: func(opts core.Options) (core.Manager, error) {
+		return core.NewManager(queuing{gocron.EngineFor(gocron.Config{}, opts)}, opts), nil
+	}})
+}
+
+// inRealTime has a test in real time run beside the other ones of its kind: they
+// wait most of their time.
+func inRealTime(t *testing.T) {
+	t.Helper()
 	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
 		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
 	}
-	conformance.Run(t, conformance.Backend{Name: "gocron", WallClock: true, Open: func(opts core.Options) (core.Manager, error) {
-		return core.NewManager(queuing{gocron.NewEngine(gocron.Config{})}, opts), nil
-	}})
+	t.Parallel()
 }
 
 // queuing is the engine, of which one is stopped at a time. A gocron scheduler
@@ -47,7 +55,14 @@ func (q queuing) Stop(ctx context.Context) error {
 // location has daylight saving.
 func TestConformanceLentScheduler(t *testing.T) {
 	conformance.Run(t, conformance.Backend{Name: "gocron-lent", Open: func(opts core.Options) (core.Manager, error) {
-		return core.NewManager(&lending{}, opts), nil
+		return core.NewManager(&lending{opts: opts}, opts), nil
+	}})
+}
+
+func TestConformanceLentSchedulerWallClock(t *testing.T) {
+	inRealTime(t)
+	conformance.Run(t, conformance.Backend{Name: "gocron-lent", WallClock: true, Open: func(opts core.Options) (core.Manager, error) {
+		return core.NewManager(queuing{&lending{opts: opts}}, opts), nil
 	}})
 }
 
@@ -55,6 +70,7 @@ func TestConformanceLentScheduler(t *testing.T) {
 // before, so that a manager that is not started has none.
 type lending struct {
 	core.Engine
+	opts      core.Options
 	scheduler upstream.Scheduler
 }
 
@@ -74,7 +90,7 @@ func (l *lending) Start(ctx context.Context, host core.Host) error {
 		return err
 	}
 	l.scheduler.Start()
-	l.Engine = gocron.NewEngine(gocron.Config{Scheduler: l.scheduler})
+	l.Engine = gocron.EngineFor(gocron.Config{Scheduler: l.scheduler}, l.opts)
 	return l.Engine.Start(ctx, host)
 }
 

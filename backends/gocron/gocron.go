@@ -37,9 +37,14 @@ const Tag = "tickwork"
 // New returns a manager that runs its workers by gocron's timers. Its error is
 // always nil; the signature is that of every backend.
 func New(cfg Config, opts core.Options) (core.Manager, error) {
+	return core.NewManager(engineFor(cfg, opts), opts), nil
+}
+
+// engineFor returns the engine of a manager with these options.
+func engineFor(cfg Config, opts core.Options) core.Engine {
 	e := newEngine(cfg)
 	e.real = opts.Now == nil
-	return core.NewManager(e, opts), nil
+	return e
 }
 
 // NewEngine returns the engine alone, for those who wrap it.

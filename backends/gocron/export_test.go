@@ -1,0 +1,4 @@
+package gocron
+
+// EngineFor is the engine that New gives to a manager.
+var EngineFor = engineFor
