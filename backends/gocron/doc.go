@@ -30,8 +30,15 @@
 // Manager.Workers. The job's next run is the worker's next slot with its
 // jitter; it is in the year 9999 while a Delay's run is in progress. Its ID is
 // another one after a Reschedule, after each run of a Delay, and after the clock
-// was set. A worker is taken away with Manager.Remove: the manager does not learn
-// that its job was removed from the scheduler.
+// was set.
+//
+// A worker without a schedule, which is long-running, is no gocron job: there is
+// nothing to call, and what is done to the scheduler does not concern it.
+//
+// A worker is taken away with Manager.Remove. The manager does not learn that its
+// job was removed from the scheduler, or replaced with Update, by other hands: the
+// worker stays listed and runs by Manager.Trigger alone, and no skip is counted,
+// until it has a new job, as after a Reschedule.
 //
 // A RunNow, which is also what gocron-ui's button does, is a Trigger (CTL-3): one
 // during a run is a run after it, however many they are, and a worker that is
@@ -46,19 +53,30 @@
 // down: workers are silent after that, and Add answers with an error.
 //
 // It must go by the real clock, gocron's default; in tests use testing/synctest.
-// Its options apply to workers too, where an option of the job cannot undo them.
-// A locker is switched off, and a start time. With WithDistributedElector, or a
-// WithLimitConcurrentJobs that is used up, gocron does not call, and the slots
-// count as missed when it next does; a RunNow meanwhile it drops. With
-// LimitModeWait it calls late instead: the latest of the slots runs then, and
-// beside it what a RunNow asked for, unless the worker had a new gocron job
-// meanwhile. In that mode one after StopJobs, or where there is an elector too, may
-// be taken for a call that gocron has dropped; and all that are late are taken for
-// RunNows where the Scheduler is of another type than gocron's, which hides the mode.
-// With WithStartImmediately for all jobs nothing runs earlier; but a Start after
-// StopJobs is then a Trigger of each worker that has missed no slot, and gocron may
-// pass over its next slot, which counts as missed.
-// Event listeners are called, and one that panics ends the process.
+//
+// # Options of that scheduler
+//
+// They apply to workers too, where an option of the job cannot undo them. A locker,
+// a start time, WithLimitedRuns and a policy for daylight saving are undone. Of the
+// others these matter:
+//
+//   - With WithDistributedElector on instances that are not elected, and while a
+//     WithLimitConcurrentJobs with LimitModeReschedule is used up, gocron does not
+//     call, and the slots count as missed when it next does. A RunNow meanwhile it
+//     drops.
+//   - While a limit with LimitModeWait is used up gocron calls late: the latest of
+//     the slots runs then, and beside it what a RunNow asked for, unless the worker
+//     had a new job meanwhile. In that mode a RunNow after StopJobs, or where there
+//     is an elector too, may be taken for a call that gocron has dropped. A Scheduler
+//     of another type than gocron's own hides the mode: late calls are taken for
+//     RunNows then.
+//   - With WithStartImmediately nothing runs earlier. But a Start after StopJobs is
+//     then a Trigger of each worker that has missed no slot, and gocron may pass
+//     over its next slot, which counts as missed.
+//   - With a stop time gocron removes the jobs then, and takes none after it: the
+//     workers are silent, as above, and Add answers with an error. Once a start time
+//     has passed it takes none either.
+//   - Event listeners are called, and one that panics ends the process.
 //
 // # What gocron v2.21.2 does wrong
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -195,7 +196,9 @@ func (e *engine) arm(a *alarm, text string, gen uint32) (uuid.UUID, error) {
 	if e.lent { // undo what the program may have set for all its jobs
 		options = append(options,
 			gocron.WithDisabledDistributedJobLocker(true),
-			gocron.WithStartAt(gocron.WithStartDateTimePast(e.past)))
+			gocron.WithStartAt(gocron.WithStartDateTimePast(e.past)),
+			gocron.WithLimitedRuns(math.MaxUint),
+			gocron.WithDaylightSavingsTimePolicy(gocron.DaylightSavingsTimeDefault))
 	} else {
 		// For each task that it calls gocron tells its scheduler when that began
 		// and when it ended, two messages of more than a µs each, for those who

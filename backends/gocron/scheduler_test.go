@@ -232,6 +232,8 @@ func TestSchedulerWithOptionsForAllJobs(t *testing.T) {
 		"reschedule":  upstream.WithLimitConcurrentJobs(4, upstream.LimitModeReschedule),
 		"name":        upstream.WithGlobalJobOptions(upstream.WithName("other"), upstream.WithTags("other")),
 		"immediately": upstream.WithGlobalJobOptions(upstream.WithStartAt(upstream.WithStartImmediately())),
+		"later":       upstream.WithGlobalJobOptions(upstream.WithStartAt(upstream.WithStartDateTime(time.Date(2100, time.January, 1, 0, 0, 0, 0, time.UTC)))),
+		"three runs":  upstream.WithGlobalJobOptions(upstream.WithLimitedRuns(3)),
 	}
 	for name, option := range options {
 		t.Run(name, func(t *testing.T) {
@@ -256,6 +258,116 @@ func TestSchedulerWithOptionsForAllJobs(t *testing.T) {
 	}
 }
 
+// What is left out for daylight saving gocron can be told to run after it: for
+// workers that is as CRN-3 says, and nothing is run beside it.
+func TestSchedulerWithAPolicyForDaylightSaving(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2000, time.March, 1, 0, 0, 0, 0, time.UTC)))
+		s := scheduler(t, upstream.WithLocation(berlin),
+			upstream.WithGlobalJobOptions(upstream.WithDaylightSavingsTimePolicy(upstream.DaylightSavingsTimeRunAfterTransition)))
+		s.Start()
+		var r recorder
+		start(t, gocron.Config{Scheduler: s}, core.Options{}, r.worker("w", core.Cron("30 0 * * 1"), nil)) // at 02:30 in summer
+		sleep(8 * 7 * 24 * time.Hour)
+		assert.Len(t, r.of("w"), 8)
+		assert.Zero(t, byHand(r.of("w")))
+	})
+}
+
+// A time after which gocron has no jobs, and takes none, is no error of a worker's
+// until something is done to it.
+func TestSchedulerWithAStopTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := time.Now().Add(5*time.Minute + time.Second)
+		s := scheduler(t, upstream.WithGlobalJobOptions(upstream.WithStopAt(upstream.WithStopDateTime(end))))
+		s.Start()
+		var r recorder
+		m := start(t, gocron.Config{Scheduler: s}, core.Options{},
+			r.worker("every", core.Every(time.Minute), nil),
+			r.worker("delay", core.Delay(time.Minute), lasting(time.Second)))
+		sleep(time.Hour)
+		assert.Len(t, r.of("every"), 5)
+		assert.Len(t, r.of("delay"), 4)
+		assert.Empty(t, s.Jobs())
+		assert.Equal(t, core.StateIdle, status(t, m, "every").State)
+		assert.ErrorContains(t, m.Add(t.Context(), r.worker("late", core.Every(time.Minute), nil)), "gocron: schedule late: ")
+		require.NoError(t, m.Trigger(t.Context(), "every"))
+		sleep(time.Second)
+		assert.Equal(t, 1, byHand(r.of("every")), "as long as it is asked for")
+	})
+}
+
+func TestSchedulerWithAStartTimeThatHasPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scheduler(t, upstream.WithGlobalJobOptions(upstream.WithStartAt(upstream.WithStartDateTime(time.Now().Add(time.Hour)))))
+		s.Start()
+		var r recorder
+		m := start(t, gocron.Config{Scheduler: s}, core.Options{}, r.worker("w", core.Every(time.Minute), nil))
+		sleep(2 * time.Hour)
+		assert.Len(t, r.of("w"), 120)
+		assert.ErrorContains(t, m.Add(t.Context(), r.worker("late", core.Every(time.Minute), nil)), "gocron: schedule late: ")
+	})
+}
+
+// The manager is not told that a job of its was removed; a new one is made when
+// the worker is given one for any other reason.
+func TestJobRemovedByTheProgram(t *testing.T) {
+	remove := map[string]func(t *testing.T, s upstream.Scheduler){
+		"by id":   func(t *testing.T, s upstream.Scheduler) { require.NoError(t, s.RemoveJob(find(s, "w").ID())) },
+		"by tags": func(_ *testing.T, s upstream.Scheduler) { s.RemoveByTags(gocron.Tag) },
+		"by update": func(t *testing.T, s upstream.Scheduler) {
+			_, err := s.Update(find(s, "w").ID(), upstream.DurationJob(time.Minute), upstream.NewTask(func() {}), upstream.WithName("w"))
+			require.NoError(t, err)
+		},
+	}
+	for name, remove := range remove {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := scheduler(t)
+				s.Start()
+				var r recorder
+				m := start(t, gocron.Config{Scheduler: s}, core.Options{}, r.worker("w", core.Every(time.Minute), nil))
+				sleep(150 * time.Second)
+				remove(t, s)
+				sleep(time.Hour)
+				assert.Len(t, r.of("w"), 2, "it is silent")
+				assert.Zero(t, status(t, m, "w").Skips, "and nothing says so")
+				require.NoError(t, m.Trigger(t.Context(), "w"))
+				sleep(time.Second)
+				assert.Equal(t, 1, byHand(r.of("w")), "but Manager.Trigger runs it")
+				require.NoError(t, m.Reschedule(t.Context(), "w", core.Every(time.Minute)))
+				sleep(10 * time.Minute)
+				assert.Len(t, r.of("w"), 2+1+10, "after a Reschedule it goes on from the next slot")
+				assert.Zero(t, status(t, m, "w").Skips)
+				assert.Len(t, s.Jobs(), 1)
+				remove(t, s)
+				require.NoError(t, m.Remove(t.Context(), "w"))
+				require.NoError(t, m.Stop(t.Context()))
+			})
+		})
+	}
+}
+
+// A long-running worker has nothing that gocron could call.
+func TestLongRunningWorkersAreNoJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scheduler(t)
+		s.Start()
+		var r recorder
+		m := start(t, gocron.Config{Scheduler: s}, core.Options{},
+			r.worker("long", nil, func(ctx context.Context) error { <-ctx.Done(); return nil }))
+		sleep(time.Hour)
+		assert.Empty(t, s.Jobs())
+		assert.Len(t, r.of("long"), 1)
+		require.NoError(t, s.StopJobs())
+		sleep(time.Minute)
+		assert.Equal(t, core.StateRunning, status(t, m, "long").State, "what is done to the scheduler does not concern it")
+		require.NoError(t, m.Stop(t.Context()))
+	})
+}
+
 // nobody is a locker that gives nobody a lock, and an elector that elects nobody.
 type nobody struct{}
 
@@ -276,9 +388,16 @@ func TestSchedulerWithAnElector(t *testing.T) {
 		sleep(10*time.Minute + time.Second)
 		assert.Empty(t, r.of("w"))
 		assert.LessOrEqual(t, asked.Load(), int64(12), "no hot loop")
+		require.NoError(t, find(s, "w").RunNow())
+		sleep(time.Second)
+		assert.Empty(t, r.of("w"), "gocron drops it")
 		elector.leader.Store(true)
-		sleep(time.Minute)
+		require.NoError(t, find(s, "w").RunNow())
+		sleep(time.Second)
+		assert.Equal(t, 1, byHand(r.of("w")), "no slot is run for it")
 		assert.Len(t, r.of("w"), 1)
+		sleep(time.Minute)
+		assert.Len(t, r.of("w"), 2)
 		assert.Equal(t, uint64(10), status(t, m, "w").Skips.Missed)
 	})
 }
