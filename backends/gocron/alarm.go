@@ -26,7 +26,7 @@ type alarm struct {
 	schedule core.Schedule // that slot is of
 	slot     time.Time     // to be delivered next; zero where there is none
 	rings    time.Duration // when gocron's timer goes off, after the engine began; zero before gocron has asked
-	asked    time.Duration // when gocron last asked, after the engine began
+	askedAt  time.Duration // when gocron last asked, after the engine began
 	queued   uint32        // how often gocron's timer went off, and it has not called yet; see queues
 	sets     uint32        // counts what slot was set to other than by delivering
 	gen      uint32        // counts the gocron jobs: a call for an earlier one is stale

@@ -75,13 +75,13 @@ func (a *alarm) answer(last, now, rings time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if e.queues && a.rings <= began && !last.Equal(e.past) {
-		if began-a.asked > inHand && e.scheduler.JobsWaitingInQueue() == 0 {
+		if began-a.askedAt > inHand && e.scheduler.JobsWaitingInQueue() == 0 {
 			a.queued = 0 // those that StopJobs, or an elector, has cost
 		}
 		a.queued++
 	}
 	a.called = false
-	a.asked, a.rings = began, began+min(rings.Sub(now), math.MaxInt64/2)
+	a.askedAt, a.rings = began, began+min(rings.Sub(now), math.MaxInt64/2)
 }
 
 // ready tells whether gocron has asked for the time of its present job's call.
