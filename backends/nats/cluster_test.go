@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends/nats"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
@@ -103,12 +104,13 @@ func TestRollingRestart(t *testing.T) {
 
 // noLonger tells the longest gap of a worker with a period, and in real time, on a
 // machine of its own, fails the test if it waited for longer than the ledger did, and
-// than a request of that time which nobody answers (a fifth of the lease) and the
-// pause after it (an eighth).
+// than a request of that time which nobody answers (a fifth of the lease, or of the
+// default one of a ledger if that is shorter) and the pause after it (an eighth).
 func noLonger(t *testing.T, runs *recorder, worker string, period, outage, lease time.Duration) {
 	t.Helper()
 	engine, err := nats.NewEngine(nats.Config{})
 	require.NoError(t, err)
+	lease = min(lease, ledger.DefaultLease)
 	gap := runs.gap(worker)
 	t.Logf("the longest gap between the runs of %s, every %s: %s", worker, period, gap)
 	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {

@@ -60,6 +60,6 @@ func TestEngineSaysWhatItsLedgerCanLose(t *testing.T) {
 		f := engine.Features()
 		assert.Equal(t, "nats", f.Engine)
 		assert.Contains(t, f.Loses, want)
-		assert.Equal(t, nats.DefaultLease*3/2, f.Failover)
+		assert.Equal(t, nats.DefaultLease+5*time.Second, f.Failover)
 	}
 }

@@ -20,12 +20,12 @@
 //
 // All rules of a distributed engine, CLU-1 to CLU-13. When an instance dies, its
 // run is found out after a lease (Config.Lease, 15 seconds), and run again by
-// another within a lease and a half. When a server ends, the ledger with one
-// replica stands still until it is back; with three, until a new leader is
-// elected, some seconds. The managers stay alive meanwhile, and the latest slot
-// of those that were missed runs after. Runs in progress are cancelled with
-// ErrLeaseLost only if they could not renew for nine tenths of a lease, so the
-// lease must be longer than an election takes.
+// another within a lease and a half, or a lease and five seconds where that is
+// less. When a server ends, the ledger with one replica stands still until it is
+// back; with three, until a new leader is elected, some seconds. The managers stay
+// alive meanwhile, and the latest slot of those that were missed runs after. Runs
+// in progress are cancelled with ErrLeaseLost only if they could not renew for nine
+// tenths of a lease, so the lease must be longer than an election takes.
 //
 // A server acknowledges a write before it is safely on the disk, which all are
 // every two minutes. A server that is killed loses nothing. With one replica, one

@@ -56,7 +56,7 @@ func (c *candidate) again() {
 		c.retry()
 	}
 	c.fails++
-	wait := min(c.e.cfg.Lease/100<<min(c.fails, 6), c.e.cfg.Lease/8)
+	wait := min(c.e.pace()/100<<min(c.fails, 6), c.e.pace()/8)
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
 
@@ -369,34 +369,53 @@ func (c *candidate) clearDoubt() error {
 	return nil
 }
 
-// sweep looks at what no alarm and no message tells of.
+// sweep looks at what no alarm and no message tells of: ten times in a lease, and
+// when there is something to look at then, as a lease that lapses.
 func (e *engine) sweep() {
-	ticker := time.NewTicker(e.beatEvery())
-	defer ticker.Stop()
-	var loaded time.Time
+	timer := time.NewTimer(e.beatEvery())
+	defer timer.Stop()
+	loaded := time.Now()
 	for {
 		select {
 		case <-e.life.Done():
 			return
-		case <-ticker.C:
-		}
-		if now := time.Now(); !e.watches && now.Sub(loaded) >= e.loadEvery() {
-			loaded = now
-			e.loadAll(e.life)
+		case <-timer.C:
 		}
 		now := time.Now()
+		next := now.Add(e.beatEvery())
+		if !e.watches {
+			if now.Sub(loaded) >= e.loadEvery() {
+				loaded = now
+				e.loadAll(e.life)
+				now = time.Now()
+			}
+			next = earlier(next, loaded.Add(e.loadEvery()))
+		}
 		for _, c := range e.all() {
-			if c.isDue(now) {
+			due, at := c.isDue(now)
+			switch {
+			case due:
 				e.submit(c)
+			case at.After(now):
+				next = earlier(next, at)
 			}
 		}
+		timer.Reset(max(next.Sub(now), e.soon()))
 	}
 }
 
-func (c *candidate) isDue(now time.Time) bool {
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// isDue tells whether the candidate is to be looked at, and else when.
+func (c *candidate) isDue(now time.Time) (due bool, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.local && c.fails == 0 && !c.lookAt.After(now) // after a failure a timer is set
+	return !c.local && c.fails == 0 && !c.lookAt.After(now), c.lookAt // after a failure a timer is set
 }
 
 // loadAll reads the records of all workers, some hundred at a time.
@@ -437,7 +456,7 @@ func (e *engine) learn(s State) {
 	}
 	c.take(s)
 	c.answer()
-	if c.isDue(time.Now()) {
+	if due, _ := c.isDue(time.Now()); due {
 		e.submit(c)
 	}
 }

@@ -186,7 +186,7 @@ func (c *candidate) dispatchNow() {
 		c.e.contacted(err)
 		if err != nil {
 			if c.e.life.Err() == nil {
-				c.e.timers.after(c.e.cfg.Lease/20, func() { c.e.sender.add(c.dispatchNow) })
+				c.e.timers.after(c.e.pace()/20, func() { c.e.sender.add(c.dispatchNow) })
 			}
 			return
 		}

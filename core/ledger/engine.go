@@ -111,7 +111,24 @@ const atOnce = 256
 // The figures that follow from the lease.
 func (e *engine) beatEvery() time.Duration { return max(e.cfg.Lease/10, time.Millisecond) }
 func (e *engine) loadEvery() time.Duration { return max(e.cfg.Lease/4, time.Millisecond) }
-func (e *engine) opTimeout() time.Duration { return max(e.cfg.Lease/5, time.Millisecond) }
+
+// pace is the lease, but no longer than the default one: what is waited for beside
+// a lease, when it has lapsed or the broker has been away, does not grow with it.
+func (e *engine) pace() time.Duration      { return min(e.cfg.Lease, DefaultLease) }
+func (e *engine) opTimeout() time.Duration { return max(e.pace()/5, time.Millisecond) }
+func (e *engine) soon() time.Duration      { return max(e.pace()/10, time.Millisecond) }
+
+// failover is the declared figure: a lease, and what may pass until its end is
+// noticed. Where changes are told of that is a sweep, and after an outage a request
+// that nobody has answered and the pause after it, too. Where they are read, it is a
+// quarter of the lease besides: all records are, and for a long lease not more often.
+func (e *engine) failover() time.Duration {
+	half := e.cfg.Lease / 2
+	if _, watches := e.store.(Watcher); watches {
+		half = e.pace() / 2
+	}
+	return e.cfg.Lease + half
+}
 
 // margin is how long before its lease ends a run is given up.
 func (e *engine) margin() time.Duration { return e.cfg.Lease / 10 }
@@ -127,7 +144,7 @@ func (e *engine) Features() core.Features {
 		Memory:      true,
 		Lateness:    e.cfg.Lateness,
 		MinPeriod:   e.cfg.MinPeriod,
-		Failover:    e.cfg.Lease * 3 / 2,
+		Failover:    e.failover(),
 		Reroute:     e.fallback() + e.loadEvery() + time.Second,
 		Loses:       e.cfg.Loses,
 	}

@@ -149,14 +149,14 @@ func (h *hold) renew() {
 	case errors.Is(err, ErrConflict) && h.adopt(state):
 		next = 0
 		if state.Lease.Rev == rev { // a conflict with nothing
-			next = c.e.cfg.Lease / 20
+			next = c.e.pace() / 20
 		}
 	case errors.Is(err, ErrConflict):
 		c.take(state)
 		h.lose()
 		return
 	default:
-		next = c.e.cfg.Lease / 20
+		next = c.e.pace() / 20
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -177,7 +177,7 @@ func (e *engine) firstBeat(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(e.beatEvery()):
+		case <-time.After(e.soon()):
 		}
 	}
 }
@@ -197,17 +197,22 @@ func (e *engine) awaitQuiet(ctx context.Context) error {
 	}
 }
 
-// heartbeat beats until the engine's end.
+// heartbeat beats until the engine's end. One that has failed is tried again soon,
+// so that the broker's return is noticed.
 func (e *engine) heartbeat() {
-	ticker := time.NewTicker(e.beatEvery())
-	defer ticker.Stop()
+	timer := time.NewTimer(e.beatEvery())
+	defer timer.Stop()
 	for {
 		select {
 		case <-e.life.Done():
 			return
-		case <-ticker.C:
-			_ = e.beat(e.life) // tried again at the next
+		case <-timer.C:
 		}
+		began, every := time.Now(), e.beatEvery()
+		if e.beat(e.life) != nil {
+			every = e.soon()
+		}
+		timer.Reset(max(every-time.Since(began), time.Millisecond))
 	}
 }
 
