@@ -10,8 +10,9 @@ import (
 )
 
 // version is that of the bucket's configuration. It is kept in the stream's
-// metadata, and an update is made only to a higher one: during a rolling deploy
-// the older version of this package leaves alone what the newer has made.
+// metadata, and a bucket that is marked with a higher one is not updated at all:
+// during a rolling deploy the older version of this package uses what the newer has
+// made as it is, or says why it cannot.
 const version = 1
 
 const versionKey = "tickwork.version"
@@ -58,7 +59,7 @@ func (e *configError) Error() string { return e.reason }
 
 // mended returns the configuration with which a bucket that was found is right,
 // and whether that is another one than it has. It never takes away: more
-// replicas stay, and so does what a newer version has made. One that lacks only
+// replicas stay, and all that a newer version has made. One that lacks only
 // our mark is left as it is, since whoever made it may not permit an update.
 func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig, changed bool, err error) {
 	cfg = found
@@ -72,10 +73,13 @@ func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig
 	case found.Mirror != nil || len(found.Sources) > 0 || found.Sealed:
 		return cfg, false, &configError{fmt.Sprintf("the bucket %s is a copy of another, or sealed: the ledger is written to", b.name)}
 	}
+	have := versionOf(found)
+	if have > version {
+		return cfg, false, nil
+	}
 	if found.Replicas < b.replicas {
 		cfg.Replicas, changed = b.replicas, true
 	}
-	have, _ := strconv.Atoi(found.Metadata[versionKey])
 	_, marked := found.Metadata[versionKey]
 	want := b.config()
 	if have >= version || !marked && !changed && found.AllowDirect == want.AllowDirect {
@@ -89,6 +93,21 @@ func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig
 		}
 	}
 	return cfg, true, nil
+}
+
+// versionOf is the version that a bucket is marked with; zero where it is not.
+func versionOf(found jetstream.StreamConfig) int {
+	have, _ := strconv.Atoi(found.Metadata[versionKey])
+	return have
+}
+
+// lacks says what a bucket that a newer version has made does not have of what is
+// wanted; empty is nothing.
+func (b bucket) lacks(found jetstream.StreamConfig) string {
+	if have := versionOf(found); have > version && found.Replicas < b.replicas {
+		return fmt.Sprintf("the bucket %s has %d of %d replicas, and is used as it is: version %d of its configuration has made it, and this is %d", b.name, found.Replicas, b.replicas, have, version)
+	}
+	return ""
 }
 
 // open returns the bucket, which it makes or mends where that is needed. All

@@ -42,7 +42,8 @@ func TestBucketIsMended(t *testing.T) {
 		"more replicas":                {Config{Replicas: 3}, func(s *stream) { s.Replicas = 5 }, func(s *stream) { s.Replicas = 5 }},
 		"more replicas than none":      {Config{}, func(s *stream) { s.Replicas = 3 }, func(s *stream) { s.Replicas = 3 }},
 		"fewer replicas":               {Config{Replicas: 3}, plain, func(s *stream) { s.Replicas = 3 }},
-		"fewer of a newer version":     {Config{Replicas: 3}, func(s *stream) { s.Metadata, s.AllowDirect = marked("2"), true }, func(s *stream) { s.Metadata, s.AllowDirect, s.Replicas = marked("2"), true, 3 }},
+		"fewer of a newer version":     {Config{Replicas: 3}, func(s *stream) { s.Metadata, s.AllowDirect = marked("2"), true }, func(s *stream) { s.Metadata, s.AllowDirect = marked("2"), true }},
+		"fewer of ours":                {Config{Replicas: 3}, func(s *stream) { s.Description = "ours" }, func(s *stream) { s.Description, s.Replicas = "ours", 3 }},
 		"fewer of nobody's":            {Config{Replicas: 3}, func(s *stream) { s.Metadata = nil }, func(s *stream) { s.Replicas = 3 }},
 		"files where memory would do":  {Config{Storage: "memory"}, plain, plain},
 		"a limit that refuses the new": {Config{}, func(s *stream) { s.MaxBytes = 1 << 20 }, func(s *stream) { s.MaxBytes = 1 << 20 }},
@@ -56,6 +57,25 @@ func TestBucketIsMended(t *testing.T) {
 			assert.Equal(t, !assert.ObjectsAreEqual(before, got), changed, "whether it tells of a change")
 			assert.True(t, maps.Equal(before.Metadata, was.Metadata), "what was found is left as it was")
 		})
+	}
+}
+
+// What is wanted and is not there is told where it is not mended.
+func TestBucketOfANewerVersionWithFewerReplicasIsTold(t *testing.T) {
+	for _, c := range []struct {
+		version    string
+		have, want int
+		says       string
+	}{
+		{version: "2", have: 1, want: 3, says: "has 1 of 3 replicas"},
+		{version: "2", have: 3, want: 3},
+		{version: "2", have: 3, want: 1},
+		{version: "1", have: 1, want: 3},
+		{version: "", have: 1, want: 3},
+	} {
+		got := Config{Replicas: c.want}.bucket().lacks(found(func(s *jetstream.StreamConfig) { s.Metadata, s.Replicas = marked(c.version), c.have }))
+		assert.Contains(t, got, c.says, "%+v", c)
+		assert.Equal(t, c.says == "", got == "", "%+v: %s", c, got)
 	}
 }
 

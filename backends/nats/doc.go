@@ -43,8 +43,8 @@
 // It is made by the first instance, and is named after the namespace. An existing
 // one is taken as it is, but that replicas are added if Config wants more, and
 // direct reads turned off. Replicas are never taken away, and an older version of
-// this package leaves alone what a newer one has changed. One that would lose
-// records (a TTL, or a limit with old records discarded) is refused.
+// this package never changes one that a newer has made: it uses it as it is. One
+// that would lose records (a TTL, or a limit with old records discarded) is refused.
 //
 //	nats kv ls tickwork_default                     # what there is
 //	nats kv get tickwork_default w.delete-old-logs  # who runs it, what was run last

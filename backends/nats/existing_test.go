@@ -67,8 +67,10 @@ func TestBucketOfANewerVersionIsNotDowngraded(t *testing.T) {
 		c.Metadata = map[string]string{"tickwork.version": "2"}
 	})
 	before := configOf(t, js)
-	runOn(t, nats.Config{URL: s.URL()})
-	assert.Equal(t, before, configOf(t, js))
+	for _, replicas := range []int{0, 3} { // which this server could not even have
+		runOn(t, nats.Config{URL: s.URL(), Replicas: replicas})
+		assert.Equal(t, before, configOf(t, js))
+	}
 }
 
 // A bucket of nobody's is mended: its records are read from the leader.

@@ -112,6 +112,9 @@ func (s *store) openBucket(ctx context.Context) error {
 		cancel()
 		if err == nil {
 			s.kv, s.stream = kv, stream
+			if lack := s.bucket.lacks(stream.CachedInfo().Config); lack != "" {
+				s.host.Logger.Warn("nats: " + lack)
+			}
 			return nil
 		}
 		if _, hopeless := errors.AsType[*configError](err); hopeless {
