@@ -45,7 +45,7 @@ type candidate struct {
 	fails   int        // operations that failed in a row
 	retry   func()     // stops the timer after which it is looked at again
 	taking  string     // the trigger that is being claimed
-	unread  [2]uint64  // the revisions of records that could not be read
+	unread  bool       // the records are such as cannot be read
 	paused  bool       // as the job was told
 	telling sync.Mutex // held while the job is told; before mu
 
@@ -144,16 +144,19 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 		return nil
 	}
 	lease, control, err := c.decode(s, mine)
-	if err != nil {
-		revs := [2]uint64{s.Lease.Rev, s.Control.Rev}
-		c.mu.Lock()
-		told := c.unread == revs
-		c.unread = revs
-		c.mu.Unlock()
-		if !told {
-			c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
-		}
+	c.mu.Lock()
+	before := c.unread
+	c.unread = err != nil
+	c.stale = c.stale || c.unread
+	c.mu.Unlock()
+	switch {
+	case err != nil && !before:
+		c.e.host.Logger.Error("ledger: unreadable record", "worker", c.name, "error", err)
+		fallthrough
+	case err != nil:
 		return err
+	case before:
+		c.e.submit(c)
 	}
 	c.mu.Lock()
 	if c.known && s.Lease.Rev != 0 && s.Lease.Rev < c.revs[0] || s.Lease.Rev == 0 && c.lost {

@@ -43,10 +43,13 @@ func (e *engine) process(c *candidate) {
 	}
 	c.answer()
 	c.mu.Lock()
-	left := c.gone && c.hold == nil
+	left, unread := c.gone && c.hold == nil, c.unread
 	c.mu.Unlock()
-	if left {
+	switch {
+	case left:
 		c.refuse(true) // nobody will read the records to answer them
+	case unread:
+		c.refuse(false) // another may be able to
 	}
 }
 
@@ -57,6 +60,9 @@ func (c *candidate) again() {
 	}
 	c.fails++
 	wait := min(c.e.pace()/100<<min(c.fails, 6), c.e.pace()/8)
+	if c.unread {
+		wait = c.e.cfg.Lease
+	}
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
 

@@ -21,6 +21,10 @@
 // lease stand still for a whole lease's time, by its own monotonic clock, takes
 // the run over. It compares no clocks, so that none can mislead it.
 //
+// A worker whose records a newer version of this library has written, so that this
+// one does not know all that they say, is not run by this one, and its records are
+// left as they are: the newer instances run it.
+//
 // What an instance knows it goes by only until the broker says otherwise: every
 // write names the revision that it is based on.
 //

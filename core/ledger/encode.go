@@ -20,6 +20,7 @@ func encode(record any) []byte {
 // a cycle of claim and release this was the largest part that is not the broker's.
 func (l *Lease) encode() []byte {
 	o := object(make([]byte, 0, 512))
+	o.int("format", int64(l.Format))
 	o.time("slot", l.Slot)
 	o.bool("running", l.Running)
 	o.text("owner", l.Owner)

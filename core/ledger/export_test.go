@@ -17,3 +17,6 @@ func (m *Memory) Rewind(namespace string, s State) {
 
 // EncodeLease returns the record as it is written.
 func EncodeLease(l Lease) []byte { return l.encode() }
+
+// Format is the format of the records.
+const Format = format

@@ -8,9 +8,21 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
+// format is that of the lease and control records which this version reads and
+// writes. One that is marked with a higher one was written by a newer version, and is
+// neither acted upon nor written over: what this version does not know of it would be
+// lost. Its worker is left to the instances that know it.
+//
+// So a version that adds a field to a record raises the format, and marks with it
+// the records that need it. One that says nothing new is written in the oldest format
+// that has all it says, and during a rolling deploy both versions run its worker.
+const format = 1
+
 // A Lease is the record of who runs a worker, and of what was run. It is JSON
 // in the store, for operators to read.
 type Lease struct {
+	// Format is what the record needs to be read; 1 where it is left out.
+	Format int `json:"format,omitempty"`
 	// Slot is the latest slot that was run, is being run, or was skipped. No
 	// slot up to it will run, but one that is run again.
 	Slot time.Time `json:"slot,omitzero"`
@@ -70,6 +82,7 @@ type Run struct {
 
 // A Control is the record of what was asked for: a pause, a trigger.
 type Control struct {
+	Format  int       `json:"format,omitempty"` // as Lease.Format
 	Paused  bool      `json:"paused,omitempty"`
 	Trigger string    `json:"trigger,omitempty"` // the last one asked for
 	By      string    `json:"by,omitempty"`      // the instance that wrote last
@@ -93,15 +106,30 @@ const MaxRoster = 5_000
 // maxError bounds an error's text in a record.
 const maxError = 1024
 
-func decode(what, worker string, e Entry, record any) error {
+// decode reads a record, which is a *Lease or a *Control. The error says why this
+// version does not.
+func decode(what, worker string, e Entry, record interface{ needs() int }) error {
 	if e.Rev == 0 || len(e.Value) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(e.Value, record); err != nil {
+	err := json.Unmarshal(e.Value, record)
+	needs := record.needs()
+	if err != nil { // a newer version's may differ in all else
+		var mark struct{ Format int }
+		_ = json.Unmarshal(e.Value, &mark)
+		needs = mark.Format
+	}
+	switch {
+	case needs > format:
+		return fmt.Errorf("ledger: the %s record of %s is a newer version's: it is of format %d, and this version knows %d", what, worker, needs, format)
+	case err != nil:
 		return fmt.Errorf("ledger: read the %s record of %s: %w", what, worker, err)
 	}
 	return nil
 }
+
+func (l *Lease) needs() int   { return l.Format }
+func (c *Control) needs() int { return c.Format }
 
 // runOf is the record of a run that has ended.
 func runOf(tick core.Tick, r core.Result, instance string) *Run {

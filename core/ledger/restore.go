@@ -68,8 +68,7 @@ func (c *candidate) writeBack() error {
 	c.mu.Lock()
 	c.lost, c.revs = false, [2]uint64{}
 	c.mu.Unlock()
-	c.take(state)
-	return nil
+	return c.take(state)
 }
 
 // writeBackOne writes a record that is not there, or over one that knows less. It
