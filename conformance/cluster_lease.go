@@ -143,6 +143,26 @@ var leaseCases = []kase{
 		}
 	}),
 
+	// The lease is reckoned by a clock that cannot be set.
+	clustered("CLU-10", "a-run-whose-nodes-clock-is-set-goes-on", nil, func(c *cluster) {
+		p := c.period()
+		slot := midway(c.trial, p)
+		c.three(work("w", core.Every(p), takes(p/2)))
+		until(c.trial, slot.Add(p/8))
+		n := c.on(c.runs("w")[0])
+		n.clock.jump(c.failover())
+		until(c.trial, slot.Add(p/4))
+		n.clock.jump(-c.failover())
+		until(c.trial, slot.Add(p*3/4))
+		c.punctual(c.runs("w"), series(slot, p, 1), "a node's clock was set ahead, and back, while it ran")
+		for _, r := range c.runs("w") {
+			assert.Zero(c, r.Lost, "the context of %s ended: %s", r.Tick.ID(), r.Cause)
+		}
+		last := c.status(n.m, "w").Last
+		require.NotNil(c, last, "the last run")
+		assert.Equal(c, core.Succeeded, last.Outcome, "its outcome")
+	}),
+
 	clustered("CLU-10", "a-run-that-ends-in-a-short-cut-is-recorded", nil, func(c *cluster) {
 		p := c.period()
 		slot := midway(c.trial, p)

@@ -96,6 +96,24 @@ var clusterMutants = []mutant{
 			return err
 		},
 	}},
+	{name: "cluster-a-lease-ends-when-the-clock-is-set", breaks: []string{"CLU-10"}, world: wrongWorld{
+		node: func(_ *Node, opts *core.Options) {
+			now, ahead := opts.Now, time.Until(opts.Now())
+			opts.Middleware = append(opts.Middleware, func(ctx context.Context, next func(context.Context) error) error {
+				ctx, cancel := context.WithCancelCause(ctx)
+				defer cancel(nil)
+				go func() {
+					for ctx.Err() == nil {
+						time.Sleep(time.Second)
+						if time.Until(now()) > ahead+ledger.DefaultLease {
+							cancel(core.ErrLeaseLost)
+						}
+					}
+				}()
+				return next(ctx)
+			})
+		},
+	}},
 	{name: "cluster-nothing-is-handed-back", breaks: []string{"CLU-11"}, world: wrongWorld{
 		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite {
 			next.Again, next.Cut = false, false

@@ -47,7 +47,7 @@ func (c *candidate) claim(v view, p plan) func() error {
 		tick.Fence, tick.Redelivered = next.Fence, p.redelivered
 		c.setTaking(p.trigger)
 		defer c.setTaking("")
-		sent := time.Now()
+		sent := c.e.moment()
 		return c.write(next, v.revs, !p.repeated && !p.redelivered, func(s State) {
 			if overlapped > 0 {
 				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
@@ -143,7 +143,7 @@ func (c *candidate) delayed(base time.Time) {
 }
 
 // begin runs what was claimed.
-func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, sent time.Time) {
+func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, sent moment) {
 	h := newHold(c, lease, rev, tick, sent)
 	c.mu.Lock()
 	c.hold = h

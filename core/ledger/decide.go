@@ -376,7 +376,7 @@ func (c *candidate) clearDoubt() error {
 }
 
 // sweep looks at what no alarm and no message tells of: ten times in a lease, and
-// when there is something to look at then, as a lease that lapses.
+// when there is something to look at then, as another's lease that lapses.
 func (e *engine) sweep() {
 	timer := time.NewTimer(e.beatEvery())
 	defer timer.Stop()
@@ -397,8 +397,11 @@ func (e *engine) sweep() {
 			}
 			next = earlier(next, loaded.Add(e.loadEvery()))
 		}
-		for _, c := range e.all() {
-			due, at := c.isDue(now)
+		for _, c := range e.holders() {
+			due, at, held := c.glance(now)
+			if held != nil {
+				held.check()
+			}
 			switch {
 			case due:
 				e.submit(c)
@@ -417,11 +420,15 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// isDue tells whether the candidate is to be looked at, and else when.
-func (c *candidate) isDue(now time.Time) (due bool, at time.Time) {
+// glance tells whether the candidate is to be looked at, and else when; and the lease
+// that it holds for a run.
+func (c *candidate) glance(now time.Time) (due bool, at time.Time, held *hold) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.local && c.fails == 0 && !c.lookAt.After(now), c.lookAt // after a failure a timer is set
+	if c.hold != nil && !c.hold.over {
+		held = c.hold
+	}
+	return !c.local && !c.gone && c.fails == 0 && !c.lookAt.After(now), c.lookAt, held // after a failure a timer is set
 }
 
 // loadAll reads the records of all workers, some hundred at a time.
@@ -462,7 +469,7 @@ func (e *engine) learn(s State) {
 	}
 	c.take(s)
 	c.answer()
-	if due, _ := c.isDue(time.Now()); due {
+	if due, _, _ := c.glance(time.Now()); due {
 		e.submit(c)
 	}
 }

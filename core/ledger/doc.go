@@ -38,4 +38,9 @@
 // without asking, a frozen one that is thawed may do beside its successor: hand the
 // tick's Fence to what it writes to, and have that refuse a lower one than it has
 // seen.
+//
+// Leases are reckoned by the monotonic clock. While a machine is suspended that one
+// stands still, and only the wall clock tells of it, which may as well have been set:
+// where it says that a lease has expired, the broker is asked at once, and the run
+// goes on only if it answers that the lease is still this instance's.
 package ledger

@@ -28,10 +28,17 @@ type hold struct {
 	passed  time.Time // the latest slot that fell due meanwhile
 
 	mu      sync.Mutex
-	renewed time.Time // when the last renewal that succeeded was sent
+	renewed moment // when the last renewal that succeeded was sent
+	asking  bool   // a renewal is to tell whether the lease is still this instance's
 }
 
-func newHold(c *candidate, lease Lease, rev uint64, tick core.Tick, sent time.Time) *hold {
+// A moment is a time by both clocks: the monotonic one, which stands still while the
+// machine is suspended, and the wall clock, which may be set.
+type moment struct{ mono, wall time.Time }
+
+func (e *engine) moment() moment { return moment{time.Now(), e.host.Now().Round(0)} }
+
+func newHold(c *candidate, lease Lease, rev uint64, tick core.Tick, sent moment) *hold {
 	h := &hold{c: c, tick: tick, lease: lease, rev: rev, renewed: sent}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	h.ctx, h.cancel = leaseContext{ctx, h}, cancel
@@ -47,20 +54,43 @@ type leaseContext struct {
 }
 
 func (l leaseContext) Err() error {
-	if l.hold.expired() {
-		l.hold.lose()
-	}
+	l.hold.check()
 	return l.Context.Err()
 }
 
-// age is how long ago the lease was renewed, by the clock that saw more of it:
-// the monotonic one stands still while a machine is suspended.
+// check cancels the run if its lease has expired. Where only the wall clock says so,
+// it was set, or the machine was suspended: the broker is asked at once, by a
+// renewal, and its answer decides.
+func (h *hold) check() {
+	if h.expired() {
+		h.lose()
+		return
+	}
+	if !h.inDoubt() {
+		return
+	}
+	h.mu.Lock()
+	asking := h.asking
+	h.asking = true
+	h.mu.Unlock()
+	if !asking {
+		h.c.e.renewer.add(h.renew)
+	}
+}
+
+// age is how long ago the lease was renewed.
 func (h *hold) age() time.Duration {
 	h.mu.Lock()
-	renewed := h.renewed
-	h.mu.Unlock()
-	now := time.Now()
-	return max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0)))
+	defer h.mu.Unlock()
+	return time.Since(h.renewed.mono)
+}
+
+// inDoubt tells whether the lease has expired by the wall clock.
+func (h *hold) inDoubt() bool {
+	now := h.c.e.host.Now().Round(0)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return now.Sub(h.renewed.wall) >= h.c.e.cfg.Lease-h.c.e.margin()
 }
 
 // expired tells whether the run must end, lapsed whether the lease has.
@@ -129,7 +159,7 @@ func (h *hold) renew() {
 	if !watched {
 		h.watch() // this renewal is out of turn, and the first
 	}
-	sent := time.Now()
+	inDoubt, sent := h.inDoubt(), c.e.moment()
 	ctx, cancel := c.e.op(c.e.life)
 	value, done := c.encode(lease)
 	defer done()
@@ -140,7 +170,7 @@ func (h *hold) renew() {
 	switch {
 	case err == nil:
 		h.mu.Lock()
-		h.renewed = sent
+		h.renewed, h.asking = sent, false
 		h.mu.Unlock()
 		c.mu.Lock()
 		h.rev = state.Lease.Rev
@@ -153,6 +183,9 @@ func (h *hold) renew() {
 		}
 	case errors.Is(err, ErrConflict):
 		c.take(state)
+		h.lose()
+		return
+	case inDoubt: // and nobody says that it is not lost
 		h.lose()
 		return
 	default:
