@@ -33,6 +33,7 @@ type candidate struct {
 	known   bool          // the records were read
 	stale   bool          // and are to be read again
 	lost    bool          // and the broker has lost them since
+	owes    bool          // so that the control record is to be written back
 	missing time.Time     // here, when that was noticed by the record alone
 	lease   Lease
 	control Control
@@ -274,7 +275,7 @@ func (c *candidate) encode(lease Lease) (value []byte, done func()) {
 // lose makes the records lost, as far as this instance can tell by them alone.
 // c.mu is held.
 func (c *candidate) lose() {
-	c.lost, c.revs, c.missing = true, [2]uint64{}, time.Now()
+	c.lost, c.owes, c.revs, c.missing = true, true, [2]uint64{}, time.Now()
 }
 
 // isDone tells whether a long-running worker has ended for good since this

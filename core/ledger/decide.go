@@ -88,6 +88,7 @@ func (c *candidate) decide() func() error {
 	c.mu.Lock()
 	lease, h := view{c.lease, c.revs}, c.hold
 	known, gone, lost, ended, inDoubt := c.known && !c.stale, c.gone, c.lost, c.ended, c.doubt != nil
+	owes := c.owes
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
 	seen, missing, trigger := c.seen, c.missing, c.control.Trigger
 	c.mu.Unlock()
@@ -97,6 +98,8 @@ func (c *candidate) decide() func() error {
 		return func() error { return c.release(h) }
 	case inDoubt:
 		return c.clearDoubt
+	case h != nil && owes:
+		return c.writeControlBack
 	case h != nil, gone:
 		return nil
 	case !known:

@@ -211,9 +211,11 @@ func (h *hold) adopt(s State) bool {
 	if mine || older {
 		h.rev = s.Lease.Rev
 	}
+	c.owes = c.owes || older // a pause may be lost with it
 	c.mu.Unlock()
 	if older {
 		c.e.suspect()
+		c.e.submit(c)
 	}
 	return mine || older
 }

@@ -107,6 +107,50 @@ func TestAPauseOfALocalWorkerOutlivesALoss(t *testing.T) {
 	})
 }
 
+// A pause that is lost while its worker runs is written back meanwhile, and not when
+// the run is over: who comes then is to know of it (CTL-4, CLU-13).
+func TestAPauseIsWrittenBackDuringARun(t *testing.T) {
+	for name, lose := range map[string]func(*ledger.Memory){
+		"all is lost":              (*ledger.Memory).Lose,
+		"the worker's records are": func(m *ledger.Memory) { m.Rewind("test", ledger.State{Worker: "w"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 1, func(cl *cluster) {
+				ctx := context.Background()
+				w := core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: lasting(time.Hour)}
+				cl.add(w)
+				cl.start()
+				cl.align(time.Minute)
+				first := cl.holder("w")
+				require.NoError(cl.t, first.m.Pause(ctx, "w"))
+				for range 3 {
+					time.Sleep(lease)
+					lose(cl.broker)
+					time.Sleep(lease)
+					late := cl.join(core.Options{})
+					cl.add(w, late)
+					cl.start(late)
+					require.Equal(cl.t, core.StatePaused, late.status("w").State, "on one that came after the loss")
+					late.stop()
+				}
+				late := cl.join(core.Options{})
+				cl.add(w, late)
+				cl.start(late)
+				lose(cl.broker)
+				require.NoError(cl.t, late.m.Resume(ctx, "w"))
+				time.Sleep(2 * lease)
+				for _, n := range []*node{first, late} {
+					require.NotEqual(cl.t, core.StatePaused, n.status("w").State, n.name)
+				}
+				require.Len(cl.t, cl.of("w"), 1)
+				first.store.Cut(true) // dies
+				time.Sleep(3 * lease)
+				require.Len(cl.t, cl.of("w"), 2)
+			})
+		})
+	}
+}
+
 // One that was paused before it had a record does not get one that says that it
 // has missed everything since the year one.
 func TestALossOfAPauseAlone(t *testing.T) {

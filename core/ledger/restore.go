@@ -17,7 +17,7 @@ func (e *engine) restore() {
 	for _, c := range e.holders() {
 		c.mu.Lock()
 		if c.known && c.revs != [2]uint64{} {
-			c.lost, c.revs = true, [2]uint64{}
+			c.lost, c.owes, c.revs = true, true, [2]uint64{}
 		}
 		h := c.hold
 		if h != nil {
@@ -34,22 +34,12 @@ func (e *engine) restore() {
 // writeBack writes what is known of a worker into a ledger that has lost it. What
 // another instance wrote back before counts if it knew more.
 func (c *candidate) writeBack() error {
+	if err := c.writeControlBack(); err != nil {
+		return err
+	}
 	c.mu.Lock()
-	lease, control := c.lease, c.control
-	if !c.triggered() {
-		control.Trigger = "" // it was taken, and the record that says so may be another's by then
-	}
+	lease := c.lease
 	c.mu.Unlock()
-	if control != (Control{}) {
-		_, err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(s State) (rev uint64, over bool) {
-			var theirs Control
-			err := decode("control", c.name, s.Control, &theirs)
-			return s.Control.Rev, err == nil && theirs.Seq < control.Seq
-		})
-		if err != nil {
-			return err
-		}
-	}
 	if lease.isNew() { // nothing is known but that there was nothing
 		c.mu.Lock()
 		c.lost, c.stale = false, true
@@ -69,6 +59,31 @@ func (c *candidate) writeBack() error {
 	c.lost, c.revs = false, [2]uint64{}
 	c.mu.Unlock()
 	return c.take(state)
+}
+
+// writeControlBack is writeBack for the control record alone: that of the lease is
+// renewed while this instance holds it.
+func (c *candidate) writeControlBack() error {
+	c.mu.Lock()
+	control := c.control
+	if !c.triggered() {
+		control.Trigger = "" // it was taken, and the record that says so may be another's by then
+	}
+	c.mu.Unlock()
+	if control != (Control{}) {
+		_, err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(s State) (rev uint64, over bool) {
+			var theirs Control
+			err := decode("control", c.name, s.Control, &theirs)
+			return s.Control.Rev, err == nil && theirs.Seq < control.Seq
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.owes = false
+	c.mu.Unlock()
+	return nil
 }
 
 // writeBackOne writes a record that is not there, or over one that knows less. It
