@@ -76,17 +76,23 @@ func TestServerWithoutJetStreamEndsStart(t *testing.T) {
 	assert.Contains(t, why, "JetStream")
 }
 
-// documented returns the permissions that the package comment lists.
-func documented(t *testing.T, namespace string) *server.Permissions {
+func packageComment(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
+	return string(text)
+}
+
+// documented returns the permissions that the package comment lists.
+func documented(t *testing.T, namespace string) *server.Permissions {
+	t.Helper()
+	text := packageComment(t)
 	list := func(what string) []string {
-		m := regexp.MustCompile(`(?m)^//\t` + what + `: \[\n((?://\t  .*\n)+)//\t\]`).FindSubmatch(text)
+		m := regexp.MustCompile(`(?m)^//\t` + what + `: \[\n((?://\t  .*\n)+)//\t\]`).FindStringSubmatch(text)
 		require.NotNil(t, m, "the package comment has no list of what to %s", what)
 		var subjects []string
-		for _, s := range regexp.MustCompile(`"([^"]+)"`).FindAllSubmatch(m[1], -1) {
-			subjects = append(subjects, strings.ReplaceAll(string(s[1]), "default", namespace))
+		for _, s := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(m[1], -1) {
+			subjects = append(subjects, strings.ReplaceAll(s[1], "default", namespace))
 		}
 		return subjects
 	}

@@ -63,17 +63,17 @@
 // for another namespace write its bucket's name.
 //
 //	publish: [
-//	  "$KV.tickwork_default.>"
-//	  "$JS.API.STREAM.INFO.KV_tickwork_default"
-//	  "$JS.API.STREAM.CREATE.KV_tickwork_default"
-//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"
-//	  "$JS.API.STREAM.PURGE.KV_tickwork_default"
-//	  "$JS.API.CONSUMER.CREATE.KV_tickwork_default.>"
-//	  "$JS.API.CONSUMER.DELETE.KV_tickwork_default.>"
-//	  "$JS.FC.KV_tickwork_default.>"
+//	  "$KV.tickwork_default.>"                         # to write records
+//	  "$JS.API.STREAM.INFO.KV_tickwork_default"        # to find the bucket
+//	  "$JS.API.STREAM.CREATE.KV_tickwork_default"      # to make it
+//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"     # to pause, resume and trigger
+//	  "$JS.API.STREAM.PURGE.KV_tickwork_default"       # to leave the registry at Stop
+//	  "$JS.API.CONSUMER.CREATE.KV_tickwork_default.>"  # to watch the records
+//	  "$JS.API.CONSUMER.DELETE.KV_tickwork_default.>"  # to end a watch at once
+//	  "$JS.FC.KV_tickwork_default.>"                   # to watch thousands of them
 //	]
 //	subscribe: [
-//	  "_INBOX.>"
+//	  "_INBOX.>"                                       # to get answers
 //	]
 //
 // STREAM.CREATE is for the instance that makes the bucket. Without it somebody
