@@ -78,6 +78,35 @@ var clusterStatusCases = []kase{
 		assert.Zero(c, c.status(b.m, "w").Runs, "runs that ended there")
 	}),
 
+	clustered("OBS-1", "a-node-that-comes-back-under-its-name-knows-the-last-run", nil, func(c *cluster) {
+		if !c.features.Memory {
+			return
+		}
+		p := c.period()
+		slot := midway(c.trial, p)
+		w := work("w", core.Every(p), nothing)
+		a := c.startAt("a", site{options: core.Options{Instance: "one"}}, w)
+		c.sleep(2 * p)
+		a.mustStop()
+		b := c.startAt("b", site{options: core.Options{Instance: "one"}}, w)
+		c.sleep(c.promptly())
+		l := c.status(b.m, "w").Last
+		require.NotNil(c, l, "the last run")
+		assert.Equal(c, slot.Add(p), l.Tick.Slot, "its slot")
+		assert.Zero(c, c.status(b.m, "w").Runs, "runs that ended there")
+	}),
+
+	clustered("OBS-1", "a-delay-has-no-next-slot-while-it-runs-anywhere", []core.Feature{core.FeatureDelay}, func(c *cluster) {
+		p := c.period()
+		midway(c.trial, p)
+		nodes := c.three(work("w", core.Delay(p/4), takes(p)))
+		c.await(p, "w", 1)
+		c.sleep(p / 2) // long enough for all to have heard of it
+		for _, n := range nodes {
+			assert.Zero(c, c.status(n.m, "w").Next, "the next slot while it runs, on %s", n.name)
+		}
+	}),
+
 	clustered("OBS-1", "runs-are-counted-where-they-ended", nil, func(c *cluster) {
 		p := c.period()
 		midway(c.trial, p)

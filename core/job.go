@@ -271,12 +271,22 @@ func (j *Job) Ran(last LastRun) {
 	}
 }
 
+// LastRun returns the last run that ended, here or, as Ran has told, elsewhere.
+func (j *Job) LastRun() (last LastRun, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lastRun(j.m.opts.Now())
+}
+
 // DelayFrom says when a Delay's next slot counts from (PER-10), in place of
-// what is known here. The engine sets its clock anew by itself.
+// what is known here. The engine sets its clock anew by itself. The zero time says
+// that a run is in progress elsewhere: there is no next slot yet.
 func (j *Job) DelayFrom(at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.base = at.UnixNano()
+	if j.base = 0; !at.IsZero() {
+		j.base = at.UnixNano()
+	}
 }
 
 // Waiting tells whether a run was delivered and waits for its turn, under

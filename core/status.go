@@ -9,7 +9,7 @@ type WorkerStatus struct {
 	Scope    Scope
 	State    State
 	// Next is the next slot; zero where there is none: the worker is long-running,
-	// over, disabled, or a Delay whose run is in progress. A paused worker's Next
+	// over, disabled, or a Delay whose run is in progress, wherever. A paused worker's Next
 	// is the slot that it would skip.
 	Next time.Time
 	// Last is the last run that ended, wherever it ran; nil before the first.
@@ -17,7 +17,8 @@ type WorkerStatus struct {
 	// Runs counts the runs that ended here, Failures those of them that failed,
 	// and Cancelled those that Stop, Remove or Pause has ended.
 	Runs, Failures, Cancelled uint64
-	// Skips counts the slots that were not run, by reason.
+	// Skips counts the slots that were not run, by reason; those of a cluster on
+	// the one instance each that found it out.
 	Skips Skips
 	// Err is why the worker is StateBroken; nil otherwise.
 	Err error

@@ -180,14 +180,16 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	first := !c.known
 	c.known = true
 	var ran *Run
-	var over, again bool
+	var over, again, elsewhere bool
 	if first || s.Lease.Rev != c.revs[0] {
 		before := c.lease
 		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
 		c.took = cmp.Or(lease.Trigger, c.took)
-		if lease.Last != nil && lease.Last.Instance != c.e.host.Instance && (before.Last == nil || lease.Last.Fence != before.Last.Fence) {
-			ran = lease.Last
+		// An instance may come back under the name that it had.
+		if last := lease.Last; last != nil && !last.is(before.Last) && (first || last.Instance != c.e.host.Instance) {
+			ran = last
 		}
+		elsewhere = c.delay != (core.AfterRun{}) && lease.Running && !before.Running && c.hold == nil && !c.gone
 		over = c.job.LongRunning() && c.isDone()
 		again = c.hold == nil && !c.gone && (first || !lease.Base.Equal(before.Base))
 		c.lookAt = time.Time{}
@@ -198,7 +200,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 		c.lookAt = time.Time{}
 	}
 	paused, held := c.control.Paused, c.hold
-	delayed := again && s.Lease.Rev != 0 && !c.local
+	delayed := (again || elsewhere) && s.Lease.Rev != 0 && !c.local
 	hurry := held != nil && c.job.LongRunning() && c.control.Trigger != held.lease.Trigger
 	if hurry {
 		held.lease.Trigger = c.control.Trigger
@@ -228,12 +230,18 @@ func (c *candidate) tellJob() {
 	c.mu.Lock()
 	paused, changed := c.control.Paused, c.control.Paused != c.paused
 	c.paused = paused
-	base, held := later(c.lease.Base, c.from), c.hold != nil || c.gone
+	base, held, elsewhere := later(c.lease.Base, c.from), c.hold != nil || c.gone, c.lease.Running
 	c.mu.Unlock()
 	if changed {
 		c.job.SetPaused(paused)
 	}
-	if _, delay := c.job.Schedule().(core.AfterRun); delay && !held && !c.local && !base.IsZero() {
+	_, delay := c.job.Schedule().(core.AfterRun)
+	switch {
+	case !delay || held || c.local:
+	case elsewhere:
+		c.job.DelayFrom(time.Time{})
+		c.e.clock.Set(c.job)
+	case !base.IsZero():
 		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
 	}

@@ -147,6 +147,7 @@ func (h *hold) renewAfter(d time.Duration) {
 func (h *hold) renew() {
 	c := h.c
 	c.mu.Lock()
+	h.lease.Last = h.lastOfLong()
 	lease, rev, over, watched := h.lease, h.rev, h.over, h.unwatch != nil
 	c.mu.Unlock()
 	if over {
@@ -273,10 +274,13 @@ func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 	if h.passed.After(lease.Slot) {
 		lease.Slot = h.passed
 	}
+	lease.Last = h.lastOfLong()
 	switch result.Outcome {
 	case core.Succeeded, core.Failed:
 		lease.Crashes, lease.Cut = 0, false
-		lease.Last = runOf(h.tick, result, c.e.host.Instance)
+		if !long {
+			lease.Last = h.last()
+		}
 		lease.Base = endOf(result)
 		if long {
 			lease.Done = c.e.pulse.brokerNow().UTC()
@@ -287,7 +291,7 @@ func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 	case core.Cancelled:
 		lease.Base = endOf(result)
 		if c.atMostOnce() {
-			lease.Last = runOf(h.tick, result, c.e.host.Instance)
+			lease.Last = h.last()
 		} else if !long {
 			lease.Again, lease.Cut = true, true
 		}
@@ -298,6 +302,27 @@ func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 		lease.Base = c.e.host.Now().UTC().Round(0)
 	}
 	return lease, rev, result
+}
+
+// last is the record of the run. c.mu is held.
+func (h *hold) last() *Run {
+	r, tick := h.result, h.tick
+	tick.Attempt = r.Attempts
+	return runOf(core.LastRun{Tick: tick, Start: r.Started, Duration: r.Duration, Outcome: r.Outcome, Err: r.Err, Instance: h.c.e.host.Instance})
+}
+
+// lastOfLong is the record of the last run of a long-running worker, of which there
+// may be many under one lease; of any other what the lease has. c.mu is held.
+func (h *hold) lastOfLong() *Run {
+	known := h.lease.Last
+	if !h.c.job.LongRunning() {
+		return known
+	}
+	l, ok := h.c.job.LastRun()
+	if !ok || l.Instance != h.c.e.host.Instance || known != nil && !l.Start.After(known.Started) {
+		return known
+	}
+	return runOf(l)
 }
 
 func (c *candidate) atMostOnce() bool { return c.job.Worker().AtMostOnce }

@@ -132,14 +132,14 @@ func (l *Lease) needs() int   { return l.Format }
 func (c *Control) needs() int { return c.Format }
 
 // runOf is the record of a run that has ended.
-func runOf(tick core.Tick, r core.Result, instance string) *Run {
+func runOf(l core.LastRun) *Run {
 	run := &Run{
-		Slot: tick.Slot, Manual: tick.Manual, Fence: tick.Fence,
-		Started: r.Started.UTC().Round(0), Duration: r.Duration, Attempts: r.Attempts,
-		Outcome: r.Outcome.String(), Instance: instance,
+		Slot: l.Tick.Slot, Manual: l.Tick.Manual, Fence: l.Tick.Fence,
+		Started: l.Start.UTC().Round(0), Duration: l.Duration, Attempts: l.Attempts(),
+		Outcome: l.Outcome.String(), Instance: l.Instance,
 	}
-	if r.Err != nil {
-		run.Err = r.Err.Error()
+	if l.Err != nil {
+		run.Err = l.Err.Error()
 		if len(run.Err) > maxError {
 			run.Err = run.Err[:maxError] + "…"
 		}
@@ -157,6 +157,11 @@ func (r *Run) last(worker string) core.LastRun {
 		last.Err = remoteError(r.Err)
 	}
 	return last
+}
+
+// is tells whether it is that very run.
+func (r *Run) is(other *Run) bool {
+	return other != nil && r.Fence == other.Fence && r.Started.Equal(other.Started)
 }
 
 func (r *Run) outcome() core.Outcome {
