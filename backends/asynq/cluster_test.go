@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	upstream "github.com/hibiken/asynq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -149,5 +150,30 @@ func TestWhatTheToolsShow(t *testing.T) {
 		assert.Equal(t, `{"worker":"good","slot":"2000-01-01T00:01:00Z"}`, string(tick.Payload))
 		assert.Equal(t, time.Hour, tick.Retention, "of the first tick")
 		assert.Equal(t, 20*time.Minute, taskOf(t, client, "good@2000-01-01T00:02:00Z").Retention)
+	})
+}
+
+// What asynq's tools do to the queue does nothing to workers, also to those with a
+// period so short that the next slot is due before the instances give up on asynq.
+func TestAQueueThatIsPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini, r := redistest.NewMini(), newRecord()
+		mini.Age("tickwork")
+		client := mini.Client("")
+		t.Cleanup(func() { client.Close() })
+		for _, name := range []string{"a", "b"} {
+			node(t, mini, asynq.Config{}, quiet(name), every(5, 500*time.Millisecond, r.run(name))...)
+		}
+		time.Sleep(10 * time.Second)
+		require.NoError(t, upstream.NewInspectorFromRedisClient(client).PauseQueue("tickwork"))
+		before := r.count()
+		time.Sleep(time.Minute)
+		assert.Greater(t, r.count(), before+5*15, "slots that ran")
+		require.NoError(t, upstream.NewInspectorFromRedisClient(client).UnpauseQueue("tickwork"))
+		time.Sleep(10 * time.Second)
+		before = r.count()
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, before+5*20, r.count(), "slots that ran")
+		r.once(t)
 	})
 }

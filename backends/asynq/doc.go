@@ -39,8 +39,9 @@
 //
 // What these tools do to tasks does nothing to workers: to cancel, delete or run
 // a task there, or to pause the queue, is no Remove, Trigger or Pause of the
-// manager, which are for that. The queue is for ticks: tasks of your own belong
-// in another.
+// manager, which are for that. While the queue is paused all runs are as late as
+// those whose tick asynq brings to nobody. The queue is for ticks: tasks of your own
+// belong in another.
 //
 // # What to set in Redis
 //

@@ -150,7 +150,13 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 		c.sleepUntil(time.Now().Add(wait)) // the clock's alarm comes before
 		return nil
 	}
-	if wait := c.e.fallback() - now.Sub(slot.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease.Lease) {
+	first := slot // a later one, too, is not waited for anew
+	if missed > 0 {
+		if s, err := core.NextSlot(c.job.Schedule(), c.settledUntil(lease.Lease, now)); err == nil {
+			first = s
+		}
+	}
+	if wait := c.e.fallback() - now.Sub(first.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease.Lease) {
 		c.sleepUntil(time.Now().Add(wait)) // the dispatcher has it
 		return nil
 	}
@@ -165,22 +171,30 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed int, err error) {
 	s := c.job.Schedule()
 	until := now.Add(-c.job.Jitter())
-	c.mu.Lock()
-	rescheduled := c.from
-	c.mu.Unlock()
 	if d, ok := s.(core.AfterRun); ok {
+		c.mu.Lock()
+		rescheduled := c.from
+		c.mu.Unlock()
 		return d.Next(later(lease.Base, rescheduled)), 0, nil
 	}
-	from := later(lease.Slot, rescheduled)
-	if from.Sub(now) > rewind { // the clocks were set back (PER-11)
-		from = now
-	}
-	slot, err = core.NextSlot(s, from)
+	slot, err = core.NextSlot(s, c.settledUntil(lease, now))
 	if err != nil || slot.IsZero() || slot.After(until) {
 		return slot, 0, err
 	}
 	slot, missed, _, _ = core.CatchUp(s, slot, until) // the last good slot is due, whatever follows (PER-9)
 	return slot, missed, nil
+}
+
+// settledUntil is the time up to which no slot is due any more.
+func (c *candidate) settledUntil(lease Lease, now time.Time) time.Time {
+	c.mu.Lock()
+	rescheduled := c.from
+	c.mu.Unlock()
+	from := later(lease.Slot, rescheduled)
+	if from.Sub(now) > rewind { // the clocks were set back (PER-11)
+		return now
+	}
+	return from
 }
 
 func later(a, b time.Time) time.Time {

@@ -185,6 +185,20 @@ func TestNeverDelivered(t *testing.T) {
 	})
 }
 
+// Also where each slot falls due before the one before it was given up on.
+func TestNeverDeliveredOfAShortPeriod(t *testing.T) {
+	dispatched(t, 3, func() *post { return &post{never: true} }, func(cl *cluster, _ *post) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(500 * time.Millisecond)})
+		cl.start()
+		time.Sleep(time.Minute)
+		runs := cl.of("w")
+		require.Greater(cl.t, len(runs), 15)
+		for i, r := range runs[1:] {
+			require.LessOrEqual(cl.t, r.began.Sub(runs[i].began), 4*time.Second, "%s", r.tick)
+		}
+	})
+}
+
 // A tick goes on from an instance that does not have the worker.
 func TestDeliveredToOneWithoutTheWorker(t *testing.T) {
 	dispatched(t, 3, func() *post { return &post{} }, func(cl *cluster, p *post) {
