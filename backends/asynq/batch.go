@@ -8,10 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// batcher is a client that sends the scripts of many goroutines together: those
-// that come while others are under way wait for the next flight. When there is
-// little to do each goes at once and alone; when there is much, most of what a
-// script costs on both sides, which is reading and writing, is shared.
+// batcher is a client that sends the scripts, and the commands that are given to Do,
+// of many goroutines together: those that come while others are under way wait for the
+// next flight. When there is little to do each goes at once and alone; when there is
+// much, most of what a script costs on both sides, which is reading and writing, is
+// shared.
 type batcher struct {
 	redis.UniversalClient
 
@@ -21,7 +22,7 @@ type batcher struct {
 	flights sync.WaitGroup
 }
 
-// call is a script that is to be run.
+// call is a script, or a command, that is to be run.
 type call struct {
 	cmd  *redis.Cmd
 	done chan struct{}
@@ -45,19 +46,29 @@ func (b *batcher) EvalSha(ctx context.Context, sha string, keys []string, args .
 		all = append(all, key)
 	}
 	all = append(all, args...)
-	c := &call{cmd: redis.NewCmd(context.WithoutCancel(ctx), all...), done: make(chan struct{})}
+	cmd := redis.NewCmd(context.WithoutCancel(ctx), all...)
 	if len(keys) > 0 {
-		c.cmd.SetFirstKeyPos(3)
+		cmd.SetFirstKeyPos(3)
 	}
+	return b.await(ctx, cmd)
+}
+
+// Do is EvalSha of a command.
+func (b *batcher) Do(ctx context.Context, args ...any) *redis.Cmd {
+	return b.await(ctx, redis.NewCmd(context.WithoutCancel(ctx), args...))
+}
+
+func (b *batcher) await(ctx context.Context, cmd *redis.Cmd) *redis.Cmd {
+	c := &call{cmd: cmd, done: make(chan struct{})}
 	b.add(c)
 	select {
 	case <-c.done:
-		return c.cmd
+		return cmd
 	case <-ctx.Done():
 		b.withdraw(c) // who asked reads back soon whether it has happened, and decides by that
-		cmd := redis.NewCmd(ctx, all...)
-		cmd.SetErr(context.Cause(ctx))
-		return cmd
+		gone := redis.NewCmd(ctx, cmd.Args()...)
+		gone.SetErr(context.Cause(ctx))
+		return gone
 	}
 }
 

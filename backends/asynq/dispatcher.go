@@ -132,28 +132,21 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 		return errElsewhere
 	case got.Outcome == core.Failed:
 		return failure{got.Err}
+	case got.Past:
+		if err := d.failed(ctx, tick); err != nil {
+			return err
+		}
 	}
 	if got.Note != "" && got.Outcome != core.Succeeded {
-		_, _ = task.ResultWriter().Write([]byte(got.Note)) // for people; the ledger has it
+		if _, err := task.ResultWriter().Write([]byte(got.Note)); err != nil {
+			return fmt.Errorf("write the result: %w", err) // without it a skip looks like a run
+		}
 	}
 	return nil
 }
 
 // errElsewhere has a task given to another instance, or to this one again.
 var errElsewhere = errors.New("to be taken by another instance")
-
-// failure is the error of a run as asynq takes it: the task is archived with its
-// message.
-type failure struct{ err error }
-
-func (f failure) Error() string {
-	if f.err == nil {
-		return "failed"
-	}
-	return f.err.Error()
-}
-
-func (f failure) Unwrap() []error { return []error{f.err, asynq.SkipRetry} }
 
 // Stop implements ledger.Dispatcher. It waits for the deliveries until its
 // context ends; those that are left then go back into the queue. What follows is

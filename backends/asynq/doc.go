@@ -27,12 +27,14 @@
 //
 // The asynq command and asynqmon show ticks in the queue "tickwork", or
 // "tickwork-<namespace>": tasks of the type worker:<name>, with a payload of
-// JSON. A task is completed when its slot has come to its end, with a result
-// that says so where it was not run ("skipped: overlap"), and archived, with
-// the run's error, when the run has failed. Completed ones are kept for
-// Config.Retention, archived ones for as long as asynq keeps its archive: 90 days,
-// and the latest 10,000. The task of an instance that has died is shown as active
-// until asynq recovers it, a minute or two later; its slot has long been run again.
+// JSON. A task is completed when its slot has come to its end, with a result that
+// says so where it was not run ("skipped: overlap"), and archived, with the run's
+// error, when the run has failed, on whichever instance that was. Completed ones are
+// kept for Config.Retention, archived ones for as long as asynq keeps its archive: 90
+// days, and the latest 10,000. The task of an instance that has died is shown as
+// active until asynq recovers it, a minute or two later; its slot has long been run
+// again, and how that ended is shown then. Where it is not known any more the result
+// says so.
 // The records of the ledger are JSON too:
 //
 //	redis-cli hgetall 'tickwork:{tickwork}:w:send-invoices'

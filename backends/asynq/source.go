@@ -64,12 +64,17 @@ const (
 	// backAt is how soon asynq asks again that was answered with nothing.
 	backAt = time.Millisecond
 
+	// again is how long it may take to write again what was lost on the way.
+	again = 5 * time.Second
+
 	// atOnce bounds the tasks that are taken at a time.
 	atOnce = 32
 )
 
 // EvalSha implements redis.Scripter.
 func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	ctx, cancel := revived(ctx)
+	defer cancel()
 	if len(keys) != 4 || keys[0] != s.pending {
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
@@ -85,6 +90,24 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 			return answer
 		}
 	}
+}
+
+// Eval implements redis.Scripter: it comes after an EvalSha of a script that Redis
+// does not have.
+func (s *source) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	ctx, cancel := revived(ctx)
+	defer cancel()
+	return s.batcher.Eval(ctx, script, keys, args...)
+}
+
+// revived returns another context for one that has been cancelled: asynq tries again
+// to write what became of a task with the context of the first try, which it cancels
+// after that.
+func revived(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() != context.Canceled {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), again)
 }
 
 // take takes a task out of the queue, and some more where the last ones were all

@@ -52,6 +52,9 @@ func (s *store) key(rest string) string { return "tickwork:{" + s.queue + "}:" +
 
 func (s *store) workerKey(name string) string { return s.key("w:" + name) }
 
+// failedKey is where the error of a run is kept that its task does not know.
+func (s *store) failedKey(tick core.Tick) string { return s.key("failed:" + tick.ID()) }
+
 // The keys of the registry.
 func (s *store) bornKey() string    { return s.key("born") }
 func (s *store) seenKey() string    { return s.key("instances") }

@@ -113,6 +113,7 @@ func (c *candidate) giveUp(v view, why string) func() error {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
+				c.witness(tick, errDied)
 				c.e.host.Logger.Error("ledger: run not repeated", "worker", c.name, "tick", tick.ID(), "instance", lease.Owner, "reason", why)
 			}
 			if overlapped > 0 {
@@ -167,6 +168,7 @@ func (c *candidate) release(h *hold) error {
 	switch result.Outcome {
 	case core.LeaseLost, core.Abandoned: // not ours to write any more, or to lapse
 		c.let(h, true)
+		c.e.unhold()
 		return nil
 	}
 	ctx, cancel := c.e.op(c.e.life)
@@ -177,15 +179,11 @@ func (c *candidate) release(h *hold) error {
 	c.e.contacted(err)
 	switch {
 	case err == nil:
-		c.let(h, false)
-		c.take(state)
-		c.delayAgain()
+		c.closeHold(h, state)
 		return nil
 	case errors.Is(err, ErrConflict) && state.Lease.Rev != rev: // else it is one with nothing
 		if !h.adopt(state) {
-			c.let(h, false)
-			c.take(state)
-			c.delayAgain()
+			c.closeHold(h, state)
 			if !released(state, lease) {
 				c.e.host.Logger.Warn("ledger: the lease was lost before the run's end could be recorded", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String())
 			}
@@ -194,6 +192,7 @@ func (c *candidate) release(h *hold) error {
 	case h.lapsed():
 		c.e.host.Logger.Warn("ledger: the run's end could not be recorded before its lease lapsed", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String(), "error", err)
 		c.let(h, true)
+		c.e.unhold()
 		return nil
 	}
 	return err
@@ -214,6 +213,14 @@ func (c *candidate) let(h *hold, reread bool) {
 	if gone {
 		c.e.part(c, false)
 	}
+}
+
+// closeHold lets go of a hold by the record that the broker has after its run.
+func (c *candidate) closeHold(h *hold, s State) {
+	c.let(h, false)
+	c.take(s)
+	c.delayAgain()
+	c.conclude(h.tick)
 	c.e.unhold()
 }
 

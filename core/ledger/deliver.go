@@ -12,21 +12,37 @@ import (
 
 // A Delivery is what became of a tick that a Dispatcher has delivered.
 type Delivery struct {
-	// Absent: this instance does not have the worker. Deliver the tick to
-	// another (CLU-5).
+	// Absent: this instance does not have the worker, or is about to stop. Deliver
+	// the tick to another (CLU-5).
 	Absent bool
 	// Outcome is how the run ended, here or elsewhere: Succeeded, Failed,
-	// Cancelled or Skipped. None: it is in another's hands.
+	// Cancelled or Skipped. None: it was run elsewhere, with an end that is not
+	// known here.
 	Outcome core.Outcome
+	// Past: the worker has had other runs since, of which alone the record tells.
+	// Whether a run of the tick has failed only a Witness knows.
+	Past bool
 	// Err is the error of a run that failed.
 	Err error
 	// Note says for people what there is to say.
 	Note string
 }
 
+// A Witness is a Dispatcher that is told of a run which has failed and was not
+// delivered to the instance that ran it: a tick that was taken over from an instance
+// which died, say. Its delivery, if it comes, may come to another instance, and
+// after other runs of the worker.
+type Witness interface {
+	Dispatcher
+
+	// Failed is told before another run of the worker can begin. Its context ends.
+	Failed(ctx context.Context, tick core.Tick, err error)
+}
+
 // A waiter is a delivery that waits for its tick to come to an end.
 type waiter struct {
 	tick   core.Tick
+	runner string        // the other instance that was seen to run it
 	answer chan Delivery // of capacity one
 }
 
@@ -101,7 +117,7 @@ func (c *candidate) answer() {
 	}
 	left := c.waiters[:0]
 	for _, w := range c.waiters {
-		if d, ended := c.judge(w.tick); ended {
+		if d, ended := c.judge(w); ended {
 			w.answer <- d
 		} else {
 			left = append(left, w)
@@ -111,53 +127,131 @@ func (c *candidate) answer() {
 	c.waiters = left
 }
 
-// judge tells what became of a tick by the record, if it has come to an end as
-// far as this instance is concerned. c.mu is held.
-func (c *candidate) judge(tick core.Tick) (Delivery, bool) {
-	l, h := &c.lease, c.hold
-	here := h != nil && h.tick.Manual == tick.Manual && h.tick.Slot.Equal(tick.Slot)
-	there := l.Running && l.Manual == tick.Manual && l.Tick.Equal(tick.Slot)
-	if here {
+// judge tells what became of a tick by the record, if it has come to an end. c.mu
+// is held.
+func (c *candidate) judge(w *waiter) (Delivery, bool) {
+	l, h, tick := &c.lease, c.hold, w.tick
+	if h != nil && isTick(tick, h.tick.Slot, h.tick.Manual) {
 		return Delivery{}, false
 	}
-	if last := l.Last; last != nil && last.Manual == tick.Manual && last.Slot.Equal(tick.Slot) {
-		d := Delivery{Outcome: last.outcome(), Note: fmt.Sprintf("run by %s in %s", last.Instance, last.Duration)}
-		if last.Err != "" {
-			d.Err = remoteError(last.Err)
-		}
-		return d, true
+	if last := l.Last; last != nil && isTick(tick, last.Slot, last.Manual) {
+		return last.delivery(), true
+	}
+	switch ofTick := isTick(tick, l.Tick, l.Manual); {
+	case ofTick && l.Running:
+		w.runner = l.Owner
+		return Delivery{}, false
+	case ofTick && l.Again:
+		return Delivery{}, false
+	case ofTick && l.Reason == core.ReasonRefused.String():
+		return skippedFor(core.ReasonRefused), true
+	case ofTick && l.Reason == "":
+		return Delivery{Outcome: core.Failed, Err: errDied}, true
+	case tick.Manual != "":
+		return c.judgeTrigger(w)
+	}
+	return c.judgeSlot(w)
+}
+
+func isTick(tick core.Tick, slot time.Time, manual string) bool {
+	return tick.Manual == manual && tick.Slot.Equal(slot)
+}
+
+// judgeTrigger is judge of a trigger that is not the record's tick. c.mu is held.
+func (c *candidate) judgeTrigger(w *waiter) (Delivery, bool) {
+	switch trigger := w.tick.Manual; {
+	case c.lease.Trigger == trigger, c.took == trigger:
+		return w.past("was run"), true
+	case c.control.Trigger == trigger, c.hold != nil: // it waits, or the record was not read since
+		return Delivery{}, false
+	}
+	return w.past("was joined with another trigger, or run before one"), true
+}
+
+// judgeSlot is judge of a slot that is not the record's tick. c.mu is held.
+func (c *candidate) judgeSlot(w *waiter) (Delivery, bool) {
+	l, h, slot := &c.lease, c.hold, w.tick.Slot
+	overlap := core.ReasonOverlap
+	if c.control.Paused && (h != nil || l.Running) {
+		overlap = core.ReasonPaused
 	}
 	switch {
-	case there && h == nil:
-		return Delivery{Note: "is run by " + l.Owner}, true
-	case tick.Manual != "":
-		switch {
-		case l.Trigger == tick.Manual:
-			return Delivery{Note: "was taken"}, true
-		case h != nil || l.Running:
-			return Delivery{Note: "waits for the run in progress"}, true
-		case c.control.Trigger != tick.Manual:
-			return Delivery{Note: "was joined with another trigger"}, true
-		}
+	case h != nil && !h.passed.Before(slot):
+		return skippedFor(overlap), true
+	case h != nil && slot.After(h.lease.Slot):
 		return Delivery{}, false
-	case h != nil && !h.passed.Before(tick.Slot),
-		h == nil && l.Running && tick.Slot.After(l.Slot):
-		return Delivery{Outcome: core.Skipped, Note: "skipped: overlap"}, true
-	case h != nil && tick.Slot.After(h.lease.Slot):
+	case h == nil && l.Running && slot.After(l.Slot):
+		// By the clock of the one that runs it may not be time yet, and it may run
+		// the slot still.
+		return skippedFor(overlap), c.e.host.Now().Sub(slot) > MaxSkew
+	case l.Slot.Before(slot):
 		return Delivery{}, false
-	case l.Slot.Equal(tick.Slot) && l.Reason != "":
+	case l.Slot.Equal(slot) && l.Reason != "":
 		return Delivery{Outcome: core.Skipped, Note: "skipped: " + l.Reason}, true
-	case !l.Slot.Before(tick.Slot):
-		return Delivery{Outcome: core.Skipped, Note: fmt.Sprintf("passed over: the worker is at %s", l.Slot.UTC().Format(time.RFC3339Nano))}, true
+	case l.Manual == "" && l.Reason == "" && !l.Tick.IsZero() && l.Tick.Before(slot): // Slot has come past it while Tick was run
+		return skippedFor(overlap), true
 	}
-	return Delivery{}, false
+	return w.past(fmt.Sprintf("passed over: the worker is at %s", l.Slot.UTC().Format(time.RFC3339Nano))), true
+}
+
+// past is the answer to a tick of which the record does not tell any more.
+func (w *waiter) past(note string) Delivery {
+	if w.runner != "" {
+		return Delivery{Past: true, Note: fmt.Sprintf("was run by %s; how that ended is not known any more", w.runner)}
+	}
+	return Delivery{Past: true, Outcome: core.Skipped, Note: note}
+}
+
+func skippedFor(reason core.SkipReason) Delivery {
+	return Delivery{Outcome: core.Skipped, Note: "skipped: " + reason.String()}
+}
+
+// delivery is the answer to the tick of a run that has ended.
+func (r *Run) delivery() Delivery {
+	d := Delivery{Outcome: r.outcome(), Note: fmt.Sprintf("%s: run by %s in %s", r.Outcome, r.Instance, r.Duration)}
+	if r.Err != "" {
+		d.Err = remoteError(r.Err)
+	}
+	return d
+}
+
+var errDied = errors.New("its instance died, and it runs at most once")
+
+// conclude answers what waits for a run that has ended here, by the record that says
+// so. It comes before the candidate is looked at again: the record of the next run
+// tells nothing of this one.
+func (c *candidate) conclude(tick core.Tick) {
+	c.mu.Lock()
+	var failed error
+	if last := c.lease.Last; last != nil && isTick(tick, last.Slot, last.Manual) && last.outcome() == core.Failed {
+		failed = remoteError(last.Err)
+	}
+	c.mu.Unlock()
+	if failed != nil {
+		c.witness(tick, failed)
+	}
+	c.answer()
+}
+
+// witness tells a Witness of a tick that has failed, unless it was delivered here.
+func (c *candidate) witness(tick core.Tick, err error) {
+	witness, ok := c.e.cfg.Dispatcher.(Witness)
+	c.mu.Lock()
+	delivered := slices.ContainsFunc(c.waiters, func(w *waiter) bool { return isTick(w.tick, tick.Slot, tick.Manual) })
+	c.mu.Unlock()
+	if !ok || delivered {
+		return
+	}
+	ctx, cancel := c.e.op(c.e.life)
+	defer cancel()
+	witness.Failed(ctx, tick, err)
 }
 
 // dispatch has a slot dispatched that is due; if that fails, the latest slot that
 // is due then.
 func (c *candidate) dispatch(slot time.Time) {
 	c.mu.Lock()
-	if c.hold == nil && slices.ContainsFunc(c.waiters, func(w *waiter) bool { return w.tick.Manual == "" }) {
+	if c.hold == nil && !c.lease.Running && slices.ContainsFunc(c.waiters, func(w *waiter) bool { return w.tick.Manual == "" }) {
 		c.mu.Unlock() // an earlier one has come here, and will be run as the latest slot that is due
 		return
 	}

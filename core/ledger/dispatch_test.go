@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 type post struct {
 	twice, never bool
 	late         time.Duration
+	failed       func(core.Tick, error) // as a Witness
 
 	mu     sync.Mutex
 	boxes  []*mailbox
@@ -25,6 +27,7 @@ type post struct {
 	seen   map[string]bool
 	absent int
 	ends   []ledger.Delivery
+	last   map[string]ledger.Delivery // by tick
 }
 
 // A mailbox is one instance's Dispatcher.
@@ -53,7 +56,7 @@ func (b *mailbox) Dispatch(_ context.Context, tick core.Tick) error {
 		return nil
 	}
 	if p.seen == nil {
-		p.seen = map[string]bool{}
+		p.seen, p.last = map[string]bool{}, map[string]ledger.Delivery{}
 	}
 	p.seen[tick.ID()] = true
 	p.send(tick, p.late)
@@ -89,8 +92,15 @@ func (p *post) send(tick core.Tick, after time.Duration) {
 			p.send(tick, time.Second)
 		default:
 			p.ends = append(p.ends, d)
+			p.last[tick.ID()] = d
 		}
 	})
+}
+
+func (b *mailbox) Failed(_ context.Context, tick core.Tick, err error) {
+	if b.post.failed != nil {
+		b.post.failed(tick, err)
+	}
 }
 
 func (b *mailbox) Stop(ctx context.Context) error {
@@ -235,4 +245,95 @@ func TestDeliveriesAreAnswered(t *testing.T) {
 		require.Less(cl.t, time.Since(began), lease*3/2, "a Stop without a limit, while the broker is away")
 		cl.fencesRise("w")
 	})
+}
+
+// A slot that is due by this instance's clock, while another runs the worker by whose
+// clock it is not, may be run still: it is not said to be skipped.
+func TestADeliveryThatIsEarlyElsewhere(t *testing.T) {
+	dispatched(t, 1, func() *post { return &post{} }, func(cl *cluster, p *post) {
+		cl.join(core.Options{Now: func() time.Time { return time.Now().Add(2 * time.Second) }})
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(5 * time.Second), Run: lasting(4 * time.Second)})
+		cl.start()
+		time.Sleep(5 * time.Minute)
+		shares := map[string]int{}
+		for _, r := range cl.of("w") {
+			if !r.ended.IsZero() {
+				shares[r.node]++
+				require.Equal(cl.t, core.Succeeded, p.last[r.tick.ID()].Outcome, "%s, which was run", r.tick)
+			}
+		}
+		require.Len(cl.t, shares, 2, "nodes that ran it")
+	})
+}
+
+// A Witness is told of a run that has failed and was not delivered to the instance
+// that ran it, and of no other, before another begins and before Stop returns.
+func TestAWitnessIsToldBeforeAnythingElse(t *testing.T) {
+	fails := func(context.Context) error { time.Sleep(100 * time.Millisecond); return errors.New("disk full") }
+	for _, never := range []bool{true, false} {
+		dispatched(t, 1, func() *post { return &post{never: never} }, func(cl *cluster, p *post) {
+			var told []core.Tick
+			p.failed = func(tick core.Tick, err error) {
+				require.EqualError(cl.t, err, "disk full")
+				time.Sleep(1500 * time.Millisecond)
+				told = append(told, tick)
+			}
+			cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: fails})
+			cl.add(core.Worker{Name: "good", Schedule: core.Every(time.Second)})
+			cl.start()
+			time.Sleep(20*time.Second + 550*time.Millisecond)
+			cl.nodes[0].stop()
+			runs := cl.of("w")
+			if !never {
+				require.Empty(cl.t, told)
+				return
+			}
+			require.Len(cl.t, told, len(runs))
+			for i, r := range runs {
+				require.Equal(cl.t, r.tick.ID(), told[i].ID())
+				if i > 0 {
+					require.GreaterOrEqual(cl.t, r.began.Sub(runs[i-1].ended), 1500*time.Millisecond)
+				}
+			}
+		})
+	}
+}
+
+// What a delivery that comes late is told of a tick whose instances have died in it,
+// also where slots have passed meanwhile.
+func TestADeliveryAfterCrashes(t *testing.T) {
+	for _, c := range []struct {
+		once bool
+		want ledger.Delivery
+	}{
+		{false, ledger.Delivery{Outcome: core.Skipped, Note: "skipped: refused"}},
+		{true, ledger.Delivery{Outcome: core.Failed, Err: errors.New("its instance died, and it runs at most once")}},
+	} {
+		dispatched(t, 4, func() *post { return &post{never: true} }, func(cl *cluster, p *post) {
+			cl.add(core.Worker{Name: "w", Schedule: core.Every(40 * time.Second), AtMostOnce: c.once, Run: lasting(time.Hour)})
+			cl.start()
+			time.Sleep(50 * time.Second)
+			tick := cl.of("w")[0].tick
+			deliver := map[string]func(context.Context, core.Tick) (ledger.Delivery, error){}
+			for i, n := range cl.nodes {
+				deliver[n.name] = p.boxes[i].deliver
+			}
+			for i := range 3 {
+				dies := cl.holder("w")
+				dies.store.Cut(true)
+				delete(deliver, dies.name)
+				time.Sleep(lease * 7 / 5)
+				if c.once || i == 2 {
+					break
+				}
+			}
+			for name, deliver := range deliver {
+				got, err := deliver(cl.t.Context(), tick)
+				require.NoError(cl.t, err)
+				require.Equal(cl.t, c.want.Outcome, got.Outcome, name)
+				require.Equal(cl.t, c.want.Note, got.Note, name)
+				require.Equal(cl.t, fmt.Sprint(c.want.Err), fmt.Sprint(got.Err), name)
+			}
+		})
+	}
 }
