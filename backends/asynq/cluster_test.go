@@ -2,17 +2,22 @@ package asynq_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	upstream "github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/backends/asynq"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 	"github.com/seed-891a2e1b/tickwork/internal/redistest"
 )
 
@@ -115,6 +120,43 @@ func TestATickThatNobodyHasComesToItsEnd(t *testing.T) {
 		assert.Contains(t, got, "worker:gone")
 		assert.Equal(t, "no instance has the worker", got["worker:never-was"])
 	})
+}
+
+// Also where another instance has more workers than it lists by their names. Where it
+// has so many that it lists none, the tick goes round, ever more slowly.
+func TestATickThatNobodyOfManyHas(t *testing.T) {
+	names := make([]string, 10_001)
+	for i := range names {
+		names[i] = fmt.Sprint("w-", i)
+	}
+	for _, c := range []struct {
+		crowd ledger.Roster
+		state string
+	}{{ledger.RosterOf(names), "completed"}, {ledger.Roster{Count: 200_000}, "retry"}} {
+		play(t, func(s *stage) {
+			crowded := asynq.NewStore("default", func() redis.UniversalClient { return s.mini.Client("crowded") })
+			require.NoError(t, crowded.Open(s.Context(), core.Host{Logger: quiet("").Logger, Now: time.Now}))
+			text, err := json.Marshal(c.crowd)
+			require.NoError(t, err)
+			ctx, leave := context.WithCancel(context.Background())
+			var beats sync.WaitGroup
+			beats.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = crowded.Beat(ctx, "crowded", text)
+					time.Sleep(5 * time.Second)
+				}
+				_ = crowded.Close(context.Background())
+			})
+			f := &forgetful{suffix: "to be taken by another instance"} // of which it loses none, and counts them
+			s.forgetting(f, core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: patient})
+			require.NoError(t, asynq.Enqueue(s.client, core.Tick{Worker: "gone", Slot: time.Now().UTC().Truncate(time.Second)}))
+			time.Sleep(30 * time.Minute)
+			assert.Equal(t, c.state, taskOf(t, s.client, "gone@2000-01-01T00:00:00Z").State.String())
+			assert.Less(t, f.lost.Load(), int32(60), "tries in half an hour")
+			leave()
+			beats.Wait()
+		})
+	}
 }
 
 // What asynq's tools show of runs (DESIGN: they show the truth).

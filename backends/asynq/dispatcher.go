@@ -55,9 +55,11 @@ const (
 	// instance can. None is used up: nothing that is tried again has failed.
 	tries = 3
 
-	// elsewhereAfter is when a task that could not be taken here is tried
-	// again.
+	// A task that could not be taken here is tried again after a tenth of the time
+	// that has passed since its tick was due, within these bounds: where it is not
+	// known whether any instance has its worker, it goes round for good.
 	elsewhereAfter = time.Second
+	longestAway    = witnessed / 2
 
 	// tidyEvery is how often, at most, what has been shown for long enough is
 	// deleted: asynq's own measure.
@@ -78,7 +80,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFun
 		JanitorInterval:          max(d.cfg.Poll, tidyEvery),
 		ShutdownTimeout:          time.Second,
 		BaseContext:              func() context.Context { return d.life },
-		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return elsewhereAfter },
+		RetryDelayFunc:           d.elsewhere,
 		IsFailure:                func(error) bool { return false }, // one that is, is archived at once
 		Logger:                   newServerLog(host.Logger),
 	})
@@ -143,6 +145,15 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere is asynq's RetryDelayFunc.
+func (d *dispatcher) elsewhere(_ int, _ error, task *asynq.Task) time.Duration {
+	_, due, err := decodeTick(task.Type(), task.Payload())
+	if err != nil {
+		return elsewhereAfter
+	}
+	return min(max(d.host.Now().Sub(due)/10, elsewhereAfter), longestAway)
 }
 
 // errElsewhere has a task given to another instance, or to this one again.

@@ -3,7 +3,6 @@ package asynq
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +33,7 @@ func (r *registry) nobodyHas(ctx context.Context, worker string) bool {
 		r.rosters, r.read = rosters, time.Now()
 	}
 	for _, roster := range r.rosters {
-		if roster.Count != len(roster.Workers) || slices.Contains(roster.Workers, worker) {
+		if has, known := roster.Has(worker); has || !known {
 			return false
 		}
 	}

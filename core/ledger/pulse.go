@@ -216,32 +216,6 @@ func (e *engine) heartbeat() {
 	}
 }
 
-// roster returns the list of workers if it is to be sent, or nil.
-func (e *engine) roster() []byte {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.changed && !e.pulse.unborn() {
-		return nil
-	}
-	e.changed = false
-	r := Roster{Started: e.host.Now().UTC(), Engine: e.cfg.Name, Count: len(e.candidates)}
-	if len(e.candidates) <= MaxRoster {
-		for name := range e.candidates {
-			r.Workers = append(r.Workers, name)
-		}
-	}
-	return encode(r)
-}
-
-func (e *engine) rosterUnsent(roster []byte) {
-	if roster == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.changed = true
-}
-
 func (p *pulse) unborn() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -91,18 +91,6 @@ type Control struct {
 	Seq uint64 `json:"seq,omitempty"`
 }
 
-// A Roster is what the registry says of an instance.
-type Roster struct {
-	Started time.Time `json:"started"`
-	Engine  string    `json:"engine"`
-	Count   int       `json:"count"`
-	// Workers are the names; none where there are more than MaxRoster.
-	Workers []string `json:"workers,omitempty"`
-}
-
-// MaxRoster bounds the names that an instance lists in the registry.
-const MaxRoster = 5_000
-
 // maxError bounds an error's text in a record.
 const maxError = 1024
 

@@ -1,0 +1,60 @@
+package ledger_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// What an instance says of its workers tells those it has from those it has not, also
+// where they are many, and fits into a message where they are more than that.
+func TestRosters(t *testing.T) {
+	for _, c := range []struct {
+		workers int
+		known   bool
+	}{{0, true}, {ledger.MaxRoster, true}, {ledger.MaxRoster + 1, true}, {20_000, true}, {ledger.MaxSums, true}, {ledger.MaxSums + 1, false}} {
+		names := make([]string, c.workers, c.workers+1)
+		for i := range names {
+			names[i] = fmt.Sprint("worker-", i)
+		}
+		text, err := json.Marshal(ledger.RosterOf(names))
+		require.NoError(t, err)
+		require.Less(t, len(text), 1<<20)
+		var roster ledger.Roster
+		require.NoError(t, json.Unmarshal(text, &roster))
+		require.Equal(t, c.workers, roster.Count)
+		for i := 0; i < len(names); i += 997 {
+			has, known := roster.Has(names[i])
+			require.Equal(t, c.known, known)
+			require.Equal(t, c.known, has, names[i])
+		}
+		has, known := roster.Has("gone")
+		require.Equal(t, c.known, known)
+		require.False(t, has)
+	}
+	_, known := ledger.Roster{Count: -1}.Has("w")
+	require.False(t, known, "of an instance that said nothing yet")
+}
+
+// A worker that each instance has for itself takes no ticks of the cluster's.
+func TestRosterIsOfTheClustersWorkers(t *testing.T) {
+	inCluster(t, 1, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour)})
+		cl.add(core.Worker{Name: "local", Scope: core.PerInstance, Schedule: core.Every(time.Hour)})
+		cl.start()
+		time.Sleep(lease)
+		members, err := cl.broker.Store("test").Instances(cl.t.Context())
+		require.NoError(cl.t, err)
+		require.Len(cl.t, members, 1)
+		var roster ledger.Roster
+		require.NoError(cl.t, json.Unmarshal(members[0].Roster, &roster))
+		require.Equal(cl.t, []string{"w"}, roster.Workers)
+		require.Equal(cl.t, 1, roster.Count)
+	})
+}
