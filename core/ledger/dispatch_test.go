@@ -337,3 +337,49 @@ func TestADeliveryAfterCrashes(t *testing.T) {
 		})
 	}
 }
+
+// The delivery of a trigger that comes after other runs of the worker.
+func TestADeliveryOfATriggerThatIsPast(t *testing.T) {
+	dispatched(t, 2, func() *post { return &post{never: true} }, func(cl *cluster, p *post) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(10 * time.Second)})
+		cl.start()
+		require.NoError(cl.t, cl.nodes[0].m.Trigger(cl.t.Context(), "w"))
+		time.Sleep(time.Minute)
+		runs := cl.of("w")
+		require.NotEmpty(cl.t, runs[0].tick.Manual)
+		require.Greater(cl.t, len(runs), 3)
+		for _, b := range p.boxes {
+			got, err := b.deliver(cl.t.Context(), runs[0].tick)
+			require.NoError(cl.t, err)
+			require.True(cl.t, got.Past, "%+v", got)
+		}
+	})
+}
+
+// An instance to which the delivery of a tick has come that is run elsewhere still
+// dispatches the slots that fall due.
+func TestSlotsAreDispatchedByOneThatWaitsForAnother(t *testing.T) {
+	dispatched(t, 2, func() *post { return &post{} }, func(cl *cluster, p *post) {
+		w := core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: lasting(90 * time.Second)}
+		cl.add(w, cl.nodes[0])
+		cl.start()
+		time.Sleep(time.Minute)
+		tick := cl.of("w")[0].tick
+		cl.add(w, cl.nodes[1])
+		cl.align(time.Second)
+		answer := make(chan ledger.Delivery, 1)
+		go func() {
+			d, _ := p.boxes[1].deliver(context.Background(), tick)
+			answer <- d
+		}()
+		cl.align(time.Second)
+		go func() { _ = cl.nodes[0].m.Remove(context.Background(), "w") }()
+		time.Sleep(time.Minute)
+		p.mu.Lock()
+		dispatched := p.seen["w@"+tick.Slot.Add(time.Minute).Format(time.RFC3339)]
+		p.mu.Unlock()
+		require.True(cl.t, dispatched)
+		require.Empty(cl.t, answer, "the delivery of a run that goes on")
+		require.Equal(cl.t, core.Succeeded, (<-answer).Outcome)
+	})
+}
