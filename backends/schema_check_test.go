@@ -32,7 +32,7 @@ func TestTheSchemaAndLoadAgree(t *testing.T) {
 		// Null is as good as nothing, everywhere.
 		{"", true},
 		{"{backend: ~, enabled: ~, namespace: ~, native: ~, gocron: ~, asynq: ~, nats: ~, workers: ~}", true},
-		{"asynq: {url: ~, lease: ~, poll: ~, retention: ~}", true},
+		{"asynq: {url: ~, lease: ~, concurrency: ~, poll: ~, retention: ~}", true},
 		{"nats: {url: ~, user: ~, password: ~, token: ~, creds: ~, nkey: ~, tls: ~, replicas: ~, storage: ~, lease: ~}", true},
 		{"{gocron: {tags: ~}, nats: {tls: {ca: ~, cert: ~, key: ~}}}", true},
 		{"gocron: {tags: [~, 1, true, a]}", true},

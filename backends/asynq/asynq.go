@@ -46,6 +46,15 @@ type Config struct {
 	// ledger.DefaultLease, 10 seconds.
 	Lease time.Duration `yaml:"lease"`
 
+	// Concurrency is how many runs of this instance are in progress at a time. It is
+	// core.Options.MaxConcurrent by another name, for a file to say, and New refuses
+	// the two where they differ: while as many are in progress, what falls due is
+	// left to instances that have room, and what they do not take waits its turn here
+	// (ERR-7). Of an engine alone, which has no Options, it says no more than when to
+	// leave ticks to others. Zero is MaxConcurrent, which is without limit where that
+	// is zero, too.
+	Concurrency int `yaml:"concurrency"`
+
 	// Poll is how often an instance looks for ticks that it was not told of:
 	// those that another instance has handed back. Of a slot that falls due it
 	// knows, so that no run waits for it. Between MinPoll and a tenth of the
@@ -80,10 +89,19 @@ func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
 // New returns a manager that runs its workers through asynq. It connects to
 // nothing; Start does. It refuses a configuration that cannot be right.
 func New(cfg Config, opts core.Options) (core.Manager, error) {
-	engine, err := NewEngine(cfg)
+	return newManager(cfg, opts, newTarget)
+}
+
+func newManager(cfg Config, opts core.Options, target func(Config) (target, error)) (core.Manager, error) {
+	if limit := opts.MaxConcurrent; limit > 0 && cfg.Concurrency > 0 && limit != cfg.Concurrency {
+		return nil, refuse("Concurrency", fmt.Errorf("%d, but core.Options.MaxConcurrent is %d: they say the same, and one is enough", cfg.Concurrency, limit))
+	}
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, max(opts.MaxConcurrent, 0))
+	engine, err := newEngine(cfg, target)
 	if err != nil {
 		return nil, err
 	}
+	opts.MaxConcurrent = cfg.Concurrency
 	return core.NewManager(engine, opts), nil
 }
 
@@ -132,6 +150,8 @@ func (cfg Config) validate() error {
 		return refuse("Lease", fmt.Errorf("%s is shorter than %s", cfg.Lease, MinLease))
 	case cfg.Poll < MinPoll || cfg.Poll > cfg.Lease/10:
 		return refuse("Poll", fmt.Errorf("%s is not between %s and a tenth of the lease, %s", cfg.Poll, MinPoll, cfg.Lease/10))
+	case cfg.Concurrency < 0:
+		return refuse("Concurrency", fmt.Errorf("%d is less than none", cfg.Concurrency))
 	case cfg.Retention != 0 && cfg.Retention < time.Second:
 		return refuse("Retention", fmt.Errorf("%s is shorter than a second", cfg.Retention))
 	case !goodNamespace(cfg.Namespace):

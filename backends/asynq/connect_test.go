@@ -36,6 +36,7 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 		"Lease: 999ms is shorter than 1s":         {Lease: 999 * time.Millisecond},
 		"Poll: 2s is not between 10ms and":        {Poll: 2 * time.Second},
 		"Poll: 1ms is not between 10ms and":       {Poll: time.Millisecond},
+		"Concurrency: -1 is less than none":       {Concurrency: -1},
 		"Retention: 1ms is shorter":               {Retention: time.Millisecond},
 		`Namespace: "a}b" is not`:                 {Namespace: "a}b"},
 		"Namespace":                               {Namespace: strings.Repeat("n", 65)},
@@ -71,6 +72,21 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 	} {
 		_, err := asynq.New(cfg, core.Options{})
 		assert.NoError(t, err)
+	}
+}
+
+// What a file and the program say of concurrent runs is one and the same.
+func TestConcurrencyIsMaxConcurrent(t *testing.T) {
+	for _, c := range []struct {
+		file, program int
+		good          bool
+	}{{0, 0, true}, {3, 0, true}, {0, 3, true}, {3, 3, true}, {3, -1, true}, {3, 4, false}, {4, 3, false}} {
+		_, err := asynq.New(asynq.Config{Concurrency: c.file}, core.Options{MaxConcurrent: c.program})
+		if c.good {
+			assert.NoError(t, err)
+		} else {
+			assert.EqualError(t, err, fmt.Sprintf("asynq: Concurrency: %d, but core.Options.MaxConcurrent is %d: they say the same, and one is enough", c.file, c.program))
+		}
 	}
 }
 

@@ -42,9 +42,9 @@ func newDispatcher(cfg Config, s *store) *dispatcher {
 }
 
 const (
-	// tokens is how many ticks an instance takes at a time. It is to be no
-	// limit: a run that waits must not hold up another worker (ERR-7), and
-	// MaxConcurrent bounds those that run.
+	// tokens is how many ticks asynq takes at a time. It is to be no limit: what
+	// is left in the queue does not wait its turn (ERR-7), but is missed. The source
+	// leaves ticks to others, and MaxConcurrent bounds those that run.
 	tokens = 1 << 17
 
 	// forever is longer than any run: a worker's Timeout is kept by the
@@ -71,7 +71,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFun
 	d.host, d.deliver = host, deliver
 	d.life, d.end = context.WithCancel(context.Background())
 	d.client = asynq.NewClientFromRedisClient(d.store.client)
-	d.source = newSource(d.store.client, d.store.queue, d.cfg.Poll)
+	d.source = newSource(d.store.client, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
 	d.server = asynq.NewServerFromRedisClient(d.source, asynq.Config{
 		Concurrency:              tokens,
 		Queues:                   map[string]int{d.store.queue: 1},
@@ -115,6 +115,7 @@ func (d *dispatcher) Dispatch(ctx context.Context, tick core.Tick) error {
 
 // handle is asynq's handler of every task.
 func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
+	defer d.source.handled()
 	if !d.tasks.enter() {
 		return errElsewhere
 	}

@@ -19,9 +19,11 @@
 // on it. A slot that asynq has not brought to anybody within a fifth of the lease,
 // and a second at least, is claimed without it.
 //
-// How many runs are in progress at a time on an instance is for
-// core.Options.MaxConcurrent to say. Asynq's own Concurrency is set so high that no
-// tick waits for another's run.
+// How many runs are in progress at a time on an instance is for Config.Concurrency, or
+// core.Options.MaxConcurrent, to say. An instance that has as many leaves what falls
+// due to the others for a moment, and takes what they leave; that waits its turn.
+// Asynq's own Concurrency is set so high that no tick waits for another's run in the
+// queue.
 //
 // # What asynq's tools show
 //
@@ -73,7 +75,7 @@
 // replica_only, route_by_latency and route_randomly are refused. Timeouts that are
 // left out are a tenth of the lease, and three seconds at most.
 //
-// The URL of backends.OpenURL has lease, poll, retention and namespace, and of
+// The URL of backends.OpenURL has lease, concurrency, poll, retention and namespace, and of
 // go-redis's these:
 //
 //	dial_timeout read_timeout write_timeout client_name protocol

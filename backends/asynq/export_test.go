@@ -13,11 +13,7 @@ import (
 
 // NewOver is New with clients made by open, each of which the engine closes.
 func NewOver(cfg Config, open func() redis.UniversalClient, opts core.Options) (core.Manager, error) {
-	engine, err := newEngine(cfg, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
-	if err != nil {
-		return nil, err
-	}
-	return core.NewManager(engine, opts), nil
+	return newManager(cfg, opts, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
 }
 
 // NewStore returns the store of a namespace, whose client is made by open.
@@ -30,7 +26,7 @@ func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store 
 func Enqueue(client redis.UniversalClient, tick core.Tick) error {
 	d := newDispatcher(Config{}, &store{queue: queueOf(DefaultNamespace)})
 	d.client = asynq.NewClientFromRedisClient(client)
-	d.source = newSource(&batcher{UniversalClient: client}, d.store.queue, time.Second)
+	d.source = newSource(&batcher{UniversalClient: client}, d.store.queue, time.Second, 0)
 	d.host.Now = time.Now
 	return d.Dispatch(context.Background(), tick)
 }

@@ -2,6 +2,8 @@ package asynq_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -47,7 +49,7 @@ func TestParametersOfURLs(t *testing.T) {
 	sentinel := []string{"redis-sentinel://host?master_name=m&", "rediss-sentinel://host?master_name=m&"}
 	all := slices.Concat(one, cluster, sentinel)
 	for param, takes := range map[string][]string{
-		"lease=2s": all, "poll=20ms": all, "retention=1h": all, "namespace=billing": all,
+		"lease=2s": all, "concurrency=3": all, "poll=20ms": all, "retention=1h": all, "namespace=billing": all,
 		"dial_timeout=1s": all, "read_timeout=1s": all, "write_timeout=1s": all,
 		"pool_size=3": all, "pool_timeout=1s": all, "pool_fifo=true": all,
 		"min_idle_conns=1": all, "max_idle_conns=1": all, "max_active_conns=5": all,
@@ -67,6 +69,19 @@ func TestParametersOfURLs(t *testing.T) {
 			assert.Equal(t, slices.Contains(takes, url), err == nil, "%s: %v", url+param, err)
 		}
 	}
+}
+
+// A file limits the runs of a program that does not, and is refused by one that does
+// otherwise.
+func TestConcurrencyOfAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tickwork.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("{backend: asynq, asynq: {concurrency: 3}}"), 0o600))
+	cfg, err := backends.Load(file)
+	require.NoError(t, err)
+	_, err = backends.Open(t.Context(), cfg, core.Options{})
+	require.NoError(t, err)
+	_, err = backends.Open(t.Context(), cfg, core.Options{MaxConcurrent: 4})
+	require.ErrorContains(t, err, "tickwork.yaml:1:26: asynq.concurrency: 3, but core.Options.MaxConcurrent is 4")
 }
 
 func TestPreflight(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,16 +21,23 @@ import (
 // And where there is much to be had it asks for several tasks at a time: asynq asks
 // for one after the other.
 //
+// An instance that has as many ticks as may be run at a time gives the others a
+// moment to take what there is.
+//
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
 	*batcher
 	pending string // the key of asynq's list of the tasks that are to be taken
 	poll    time.Duration
+	most    int // how many may be run at a time; zero is no limit
 
 	woken   chan struct{} // of capacity one
 	done    chan struct{} // closed by stop
 	drained chan struct{} // closed when nothing is left that was taken, after stop
 	drain   sync.Once
+
+	freed chan struct{} // of capacity one: there may be room again
+	has   atomic.Int64  // the ticks that are taken and not handled yet
 
 	// Asynq asks from one goroutine.
 	taken []*redis.Cmd // tasks that asynq was not given yet
@@ -39,14 +47,16 @@ type source struct {
 	timer *time.Timer // that will wake it; nil for none
 }
 
-func newSource(client *batcher, queue string, poll time.Duration) *source {
+func newSource(client *batcher, queue string, poll time.Duration, most int) *source {
 	return &source{
 		batcher: client,
 		pending: "asynq:{" + queue + "}:pending",
 		poll:    poll,
+		most:    most,
 		woken:   make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		drained: make(chan struct{}),
+		freed:   make(chan struct{}, 1),
 		next:    1,
 	}
 }
@@ -56,6 +66,10 @@ const (
 	// has dispatched itself, so that it is not always the one whose clock is
 	// ahead that gets all.
 	courtesy = 5 * time.Millisecond
+
+	// others is how long an instance that has no room leaves ticks to others: some
+	// times their courtesy.
+	others = 20 * time.Millisecond
 
 	// patient bounds how long a question waits: asynq has written into it when
 	// the lease on the task, of 30 seconds, is to end.
@@ -75,7 +89,7 @@ const (
 func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	ctx, cancel := revived(ctx)
 	defer cancel()
-	if len(keys) != 4 || keys[0] != s.pending {
+	if !s.isQuestion(keys) {
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
 	for began := time.Now(); ; {
@@ -92,12 +106,19 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	}
 }
 
+// isQuestion tells by its keys whether a script is asynq's that takes a task.
+func (s *source) isQuestion(keys []string) bool { return len(keys) == 4 && keys[0] == s.pending }
+
 // Eval implements redis.Scripter: it comes after an EvalSha of a script that Redis
 // does not have.
 func (s *source) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	ctx, cancel := revived(ctx)
 	defer cancel()
-	return s.batcher.Eval(ctx, script, keys, args...)
+	answer := s.batcher.Eval(ctx, script, keys, args...)
+	if s.isQuestion(keys) && answer.Err() == nil {
+		s.has.Add(1)
+	}
+	return answer
 }
 
 // revived returns another context for one that has been cancelled: asynq tries again
@@ -118,21 +139,27 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 		s.taken = s.taken[1:]
 		return first
 	}
+	room := atOnce
+	if s.most > 0 {
+		room = s.makeRoom()
+	}
 	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
 		nothing := redis.NewCmd(ctx)
 		nothing.SetErr(redis.Nil)
 		return nothing
 	}
-	if s.next == 1 {
+	n := min(s.next, room)
+	if n == 1 {
 		answer := s.UniversalClient.EvalSha(ctx, sha, keys, args...)
 		if answer.Err() == nil {
 			s.next = 2
+			s.has.Add(1)
 		}
 		return answer
 	}
 	pipe := s.Pipeline()
-	answers := make([]*redis.Cmd, s.next)
+	answers := make([]*redis.Cmd, n)
 	for i := range answers {
 		answers[i] = pipe.EvalSha(ctx, sha, keys, args...)
 	}
@@ -140,18 +167,48 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 	for _, answer := range answers {
 		if answer.Err() == nil { // also after one that got nothing: others put in meanwhile
 			s.taken = append(s.taken, answer)
+			s.has.Add(1)
 		}
 	}
 	if len(s.taken) == 0 {
 		s.next = 1
 		return answers[0]
 	}
-	if len(s.taken) == s.next {
-		s.next = min(2*s.next, atOnce)
+	if len(s.taken) == n {
+		s.next = min(2*n, atOnce)
 	} else {
 		s.next = 1
 	}
 	return s.take(ctx, sha, keys, args)
+}
+
+// makeRoom waits, where there are as many ticks here as may be run at a time, for one
+// to come to its end, or for others to have taken what they have room for: what is
+// left then waits its turn here. It returns how many are to be taken, one at least.
+func (s *source) makeRoom() int {
+	timer := time.NewTimer(others)
+	defer timer.Stop()
+	for {
+		if room := s.most - int(s.has.Load()); room > 0 {
+			return room
+		}
+		select {
+		case <-s.freed:
+		case <-timer.C:
+			return 1
+		case <-s.done:
+			return 1
+		}
+	}
+}
+
+// handled tells that a tick which was taken has come to its end.
+func (s *source) handled() {
+	s.has.Add(-1)
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
 }
 
 func (s *source) stopped() bool {

@@ -44,7 +44,7 @@ var question = []string{"asynq:{tickwork}:pending", "asynq:{tickwork}:paused", "
 func TestSourceAsksOncePerPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
 		began := time.Now()
 		require.Error(t, s.EvalSha(t.Context(), "", question).Err())
 		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
@@ -55,7 +55,7 @@ func TestSourceAsksOncePerPoll(t *testing.T) {
 func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", 5*time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", 5*time.Second, 0)
 		go func() {
 			time.Sleep(time.Second)
 			for range 100 {
@@ -79,7 +79,7 @@ func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: errors.New("connection refused")}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
 		for began := time.Now(); time.Since(began) < time.Minute; {
 			s.EvalSha(t.Context(), "", question)
 		}
@@ -90,7 +90,7 @@ func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 func TestSourcePassesOnTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
 		began := time.Now()
 		for _, keys := range [][]string{nil, question[:2], {"asynq:{other}:pending", "", "", ""}} {
 			s.EvalSha(t.Context(), "", keys)
@@ -141,7 +141,7 @@ func TestSourceLosesNoTask(t *testing.T) {
 		defer client.Close()
 		c := &canned{answers: []string{"1", "2", "3", "4", "", "5", "6", "", "", "7"}}
 		client.AddHook(c)
-		s := newSource(&batcher{UniversalClient: client}, "tickwork", time.Second)
+		s := newSource(&batcher{UniversalClient: client}, "tickwork", time.Second, 0)
 		var got []string
 		for len(got) < 7 {
 			text, err := s.EvalSha(t.Context(), "", question).Text()
