@@ -30,9 +30,10 @@ type Config struct {
 	// for Redis. Empty is DefaultURL.
 	URL string `yaml:"url"`
 
-	// Client is one that the program has already, in place of URL. It is never
-	// closed. Its ContextTimeoutEnabled must be true, it must not read from
-	// replicas, and its timeouts should be well under a fifth of the lease.
+	// Client is one that the program has already, in place of URL: of one server, of
+	// a Sentinel or of a Redis Cluster, not a Ring. It is never closed. Its
+	// ContextTimeoutEnabled must be true, it must not read from replicas, and its
+	// timeouts should be well under a fifth of the lease.
 	Client redis.UniversalClient
 
 	// Namespace parts the workers of services that share a Redis: instances of

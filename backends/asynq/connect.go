@@ -52,6 +52,8 @@ func lentTarget(client redis.UniversalClient) (target, error) {
 			return target{}, refuse("Client", errReplicas)
 		}
 		t.address, keeps = strings.Join(c.Options().Addrs, ","), c.Options().ContextTimeoutEnabled
+	case *redis.Ring:
+		return target{}, refuse("Client", errors.New("a Ring takes another server for a key when one does not answer, where a run that goes on is not known of: it must be a client of one server, a Sentinel's or a Redis Cluster's"))
 	}
 	if !keeps {
 		return target{}, refuse("Client", errors.New("its ContextTimeoutEnabled must be true, so that a lease is given up in time when Redis does not answer"))

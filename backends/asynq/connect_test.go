@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,10 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 	defer careless.Close()
 	far := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"host:1"}, ContextTimeoutEnabled: true, RouteByLatency: true})
 	defer far.Close()
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "host:1"}, ContextTimeoutEnabled: true})
+	defer ring.Close()
 	for want, cfg := range map[string]asynq.Config{
+		"Client: a Ring takes another server":     {Client: ring},
 		"Lease: 999ms is shorter than 1s":         {Lease: 999 * time.Millisecond},
 		"Poll: 2s is not between 10ms and":        {Poll: 2 * time.Second},
 		"Poll: 1ms is not between 10ms and":       {Poll: time.Millisecond},
@@ -190,6 +194,7 @@ func minimalUserRuns(t *testing.T, server *redistest.Server, url string) {
 	require.NoError(t, m.Trigger(t.Context(), "bad"))
 	time.Sleep(9 * time.Second) // what asynq does every eight seconds, too
 	stop(t, m)
+	assert.NotContains(t, log.String(), "s3cret")
 	for line := range strings.Lines(log.String()) {
 		if strings.Contains(line, "NOPERM") && !strings.Contains(line, "maxmemory-policy") {
 			t.Error(line)
@@ -215,6 +220,15 @@ func lonelyCluster(t *testing.T) *redistest.Server {
 		return strings.Contains(info, "cluster_state:ok")
 	})
 	return server
+}
+
+// sentinelOf starts a Sentinel that watches over a server.
+func sentinelOf(t *testing.T, server *redistest.Server) *redistest.Server {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(server.Addr)
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor mymaster %s %s 1\n", host, port), 0o600))
+	return redistest.Sentinel(t, conf)
 }
 
 type lockedBuffer struct {
@@ -275,11 +289,7 @@ func TestKindsOfRedis(t *testing.T) {
 		runs(t, asynq.Config{URL: "redis-cluster://" + server.Addr})
 	})
 	t.Run("sentinel", func(t *testing.T) {
-		server := redistest.Real(t)
-		host, port, _ := net.SplitHostPort(server.Addr)
-		conf := filepath.Join(t.TempDir(), "sentinel.conf")
-		require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor mymaster %s %s 1\n", host, port), 0o600))
-		sentinel := redistest.Sentinel(t, conf)
+		sentinel := sentinelOf(t, redistest.Real(t))
 		runs(t, asynq.Config{URL: "redis-sentinel://" + sentinel.Addr + "/1?master_name=mymaster"})
 	})
 	t.Run("tls", func(t *testing.T) {
@@ -300,11 +310,68 @@ func TestKindsOfRedis(t *testing.T) {
 		redistest.Real(t, "--unixsocket", socket)
 		runs(t, asynq.Config{URL: "unix://" + socket + "?db=2"})
 	})
-	t.Run("lent", func(t *testing.T) {
-		server := redistest.Real(t)
-		client := redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true})
+	lend := func(t *testing.T, client redis.UniversalClient) {
+		t.Helper()
 		defer client.Close()
+		lent := &lentClient{UniversalClient: client}
 		runs(t, asynq.Config{Client: client})
 		require.NoError(t, client.Ping(t.Context()).Err(), "a client that is lent is not closed")
+		runs(t, asynq.Config{Client: lent})
+		require.Zero(t, lent.closed.Load())
+	}
+	t.Run("lent", func(t *testing.T) {
+		server := redistest.Real(t)
+		lend(t, redis.NewClient(&redis.Options{Addr: server.Addr, ContextTimeoutEnabled: true}))
 	})
+	t.Run("lent, of a cluster", func(t *testing.T) {
+		server := lonelyCluster(t)
+		lend(t, redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr}, ContextTimeoutEnabled: true}))
+	})
+	t.Run("lent, of a sentinel", func(t *testing.T) {
+		sentinel := sentinelOf(t, redistest.Real(t))
+		lend(t, redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "mymaster", SentinelAddrs: []string{sentinel.Addr}, ContextTimeoutEnabled: true}))
+	})
+	t.Run("lent, as a universal client", func(t *testing.T) {
+		server := redistest.Real(t)
+		lend(t, redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{server.Addr}, ContextTimeoutEnabled: true}))
+	})
+}
+
+// lentClient is a program's own kind of client.
+type lentClient struct {
+	redis.UniversalClient
+	closed atomic.Int32
+}
+
+func (c *lentClient) Close() error {
+	c.closed.Add(1)
+	return c.UniversalClient.Close()
+}
+
+// A client that is lent is not closed where Redis is not reached either, and what is
+// said of that has no password in it.
+func TestALentClientThatDoesNotReachRedis(t *testing.T) {
+	server := redistest.Real(t, "--requirepass", "right")
+	down := redistest.Real(t)
+	down.Kill()
+	for _, addr := range []string{server.Addr, down.Addr} {
+		client := redis.NewClient(&redis.Options{Addr: addr, Username: "default", Password: "s3cret", ContextTimeoutEnabled: true})
+		defer client.Close()
+		lent := &lentClient{UniversalClient: client}
+		for _, lend := range []redis.UniversalClient{client, lent} {
+			log := &lockedBuffer{}
+			opts := core.Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+			m, err := asynq.New(asynq.Config{Client: lend}, opts)
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			err = m.Start(ctx)
+			reached := asynq.Reach(ctx, asynq.Config{Client: lend})
+			cancel()
+			require.Error(t, err)
+			require.Error(t, reached)
+			assert.NotContains(t, err.Error()+reached.Error()+log.String(), "s3cret")
+			assert.Zero(t, lent.closed.Load())
+			assert.NotErrorIs(t, client.Ping(t.Context()).Err(), redis.ErrClosed)
+		}
+	}
 }
