@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
 	"github.com/seed-891a2e1b/tickwork/core"
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
@@ -15,6 +16,8 @@ type memoryWorld struct {
 	memory *ledger.Memory
 	wrong  wrongWorld
 	polled bool
+	// mumbled is told of each answer that a mumbling store has swallowed.
+	mumbled func(history.Event)
 
 	mu     sync.Mutex
 	nodes  map[string]*ledger.MemoryStore

@@ -50,7 +50,7 @@ func (h *History) amnesia() (amnesia bool) {
 	lost := false
 	for _, f := range h.Faults {
 		lost = lost || f.What == BrokerLost
-		amnesia = amnesia || f.What != BrokerLost
+		amnesia = amnesia || f.What != BrokerLost && f.What != Hiccup
 	}
 	return lost && amnesia
 }
@@ -83,7 +83,7 @@ func (h *History) lastNode() (last time.Time) {
 // has reported, so that another reports it too.
 func (h *History) rough() bool {
 	for _, f := range h.Faults {
-		if f.What != Stopping {
+		if f.What != Stopping && f.What != Hiccup {
 			return true
 		}
 	}

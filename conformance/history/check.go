@@ -37,7 +37,9 @@ func (b Breach) String() string { return fmt.Sprintf("%s: %s: %s", b.Rule, b.Wor
 //   - CLU-2: runs that overlap, but for one whose context had ended, and one
 //     whose node was frozen and which noticed when it was thawed.
 //   - CLU-3: a worker that stood still longer than its schedule says, and longer
-//     than the failover time after the last fault.
+//     than the failover time after what kept it: a fault that came before that was
+//     over, or a time in which there was nobody. A run on a node that is frozen is
+//     a worker that stands still.
 //   - CLU-9: a fencing token that is not greater than that of every claim before.
 //   - OBS-2: slots that were neither run nor reported as skipped, or both.
 //   - PER-3: slots out of order.
@@ -47,8 +49,9 @@ func (b Breach) String() string { return fmt.Sprintf("%s: %s: %s", b.Rule, b.Wor
 // moment, or the broker was away.
 func (h *History) Check(p Promise) []Breach {
 	var all []Breach
+	unserved := h.unserved()
 	for _, w := range p.Workers {
-		j := judge{h: h, p: p, w: w, all: deliveries(h.Of(w.Name))}
+		j := judge{h: h, p: p, w: w, all: deliveries(h.Of(w.Name)), unserved: unserved}
 		j.twice()
 		j.overlap()
 		j.fences()
@@ -68,6 +71,7 @@ type judge struct {
 	p        Promise
 	w        core.Worker
 	all      []delivery
+	unserved []span // when no node was up and had a broker
 	breaches []Breach
 }
 

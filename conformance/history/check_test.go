@@ -48,6 +48,8 @@ func (c *call) with(change func(*Event)) *call {
 	return c
 }
 
+func everySecond(w *core.Worker) { w.Schedule = core.Every(time.Second) }
+
 func redelivered(e *Event) { e.Redelivered = true }
 
 func (c *call) ends(at float64) *story {
@@ -65,9 +67,11 @@ func (c *call) late(at float64) *story {
 	return s
 }
 
-func (c *call) loses(at float64) *call {
+func (c *call) loses(at float64) *call { return c.isCancelled(at, core.ErrLeaseLost) }
+
+func (c *call) isCancelled(at float64, cause error) *call {
 	e := c.e
-	e.At, e.Kind, e.Err = sec(at), Lost, core.ErrLeaseLost.Error()
+	e.At, e.Kind, e.Err = sec(at), Lost, cause.Error()
 	c.s.events = append(c.s.events, e)
 	return c
 }
@@ -245,6 +249,69 @@ func TestCheck(t *testing.T) {
 		{
 			name:  "too-long-a-gap-after-an-outage",
 			story: begun().at(25, BrokerDown, "").at(100, BrokerUp, "").run(118, "a", 110).ends(119).skip(118, "a", "missed", 90, 8), until: 119, want: []string{"CLU-3"},
+		},
+		{
+			name:  "nobody-takes-over-from-a-frozen-node",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).s.at(2.5, Frozen, "a").at(600, Thawed, "a"),
+			until: 605, want: []string{"CLU-3", "OBS-2"}, with: everySecond,
+		},
+		{
+			name: "nobody-takes-over-from-a-frozen-node-and-it-goes-on",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).s.at(2.5, Frozen, "a").at(600, Thawed, "a").
+				skip(600.1, "a", "overlap", 600, 598),
+			until: 600.2, want: []string{"CLU-3"}, with: everySecond,
+		},
+		{
+			name: "nobody-takes-over-from-a-frozen-node-and-it-is-killed",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).s.at(2.5, Frozen, "a").at(600, Killed, "a").
+				run(601, "b", 2).with(redelivered).s.skip(601, "b", "overlap", 601, 599),
+			until: 601.1, want: []string{"CLU-3"}, with: everySecond,
+		},
+		{
+			name: "a-frozen-node-is-taken-over-from-in-time",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).loses(600.1).late(600.2).at(2.5, Frozen, "a").at(600, Thawed, "a").
+				run(17.4, "b", 2).with(redelivered).s.skip(17.4, "b", "overlap", 17, 15).skip(600, "b", "overlap", 600, 583),
+			until: 600.3, with: everySecond,
+		},
+		{
+			name: "a-node-is-frozen-for-less-than-its-lease",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).ends(60).at(2.5, Frozen, "a").at(9, Thawed, "a").
+				skip(9.1, "a", "overlap", 9, 7).skip(59.1, "a", "overlap", 59, 50).run(60.1, "b", 60).ends(60.2),
+			until: 60.3, with: everySecond,
+		},
+		{
+			name:  "a-node-that-is-cut-off-goes-on-until-its-lease-is-lost",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).loses(22).s.at(12, Cut, "a").run(27.4, "b", 2).with(redelivered).s.skip(27.4, "b", "overlap", 27, 25),
+			until: 27.5, with: everySecond,
+		},
+		{
+			name:  "too-long-a-gap-after-a-node-was-cut-off",
+			story: two().run(1, "b", 1).ends(1.1).run(2, "a", 2).loses(22).s.at(12, Cut, "a").run(28, "b", 2).with(redelivered).s.skip(28, "b", "overlap", 28, 26),
+			until: 28.1, want: []string{"CLU-3"}, with: everySecond,
+		},
+		{
+			name: "what-happens-when-it-is-too-late-is-no-excuse",
+			story: begun().at(31, Killed, "a").run(30, "a", 30).s.at(31.5, Started, "c").at(47, Stopping, "c").
+				run(48, "b", 30).with(redelivered).ends(48.5).skip(48, "b", "overlap", 40, 1),
+			until: 49, want: []string{"CLU-3"},
+		},
+		{
+			name: "a-second-fault-in-time-is-an-excuse",
+			story: begun().at(31, Killed, "a").run(30, "a", 30).s.at(31.5, Started, "c").at(42, Killed, "c").
+				run(56, "b", 30).with(redelivered).ends(56.5).skip(56, "b", "overlap", 50, 2),
+			until: 57,
+		},
+		{
+			name: "a-gap-while-there-is-nobody",
+			story: begun().at(25, Killed, "a").at(27, Killed, "b").at(300, Started, "c").
+				run(314, "c", 310).ends(315).skip(314, "c", "missed", 300, 28),
+			until: 316,
+		},
+		{
+			name: "too-long-a-gap-after-there-was-nobody",
+			story: begun().at(25, Killed, "a").at(27, Killed, "b").at(300, Started, "c").
+				run(318, "c", 310).ends(319).skip(318, "c", "missed", 300, 28),
+			until: 319, want: []string{"CLU-3"},
 		},
 
 		{name: "a-fence-that-falls", story: begun().run(30, "a", 30).with(func(e *Event) { e.Fence = 1 }).ends(31), until: 35, want: []string{"CLU-9"}},

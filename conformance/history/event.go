@@ -27,6 +27,10 @@ const (
 	BrokerDown Kind = "broker down" // nobody reaches the broker
 	BrokerUp   Kind = "broker up"   // everybody does again
 	BrokerLost Kind = "broker lost" // the broker has lost its data
+	// Hiccup: the broker leaves unanswered for a while what it is asked, as one does
+	// whose leader has died, while it elects another. Nothing is lost, and no lease
+	// is to be: others may have to make up for it, and that is all it excuses.
+	Hiccup Kind = "hiccup"
 )
 
 // An Event is one thing that happened. It is JSON in a pipe.

@@ -7,10 +7,12 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
+// A span is a time from one instant to another.
+type span struct{ from, to time.Time }
+
 // gaps judges CLU-3: whenever nothing runs, the next thing happens when the
-// schedule says, or within the failover time after the last fault.
+// schedule says, or within the failover time after what kept it from happening.
 func (j *judge) gaps() {
-	type span struct{ from, to time.Time }
 	var spans []span
 	first := j.h.firstNode()
 	if first.IsZero() {
@@ -18,26 +20,20 @@ func (j *judge) gaps() {
 	}
 	spans = append(spans, span{first, first})
 	for _, r := range j.h.Of(j.w.Name) {
-		to := r.Over()
-		if to.IsZero() || !r.Lost.IsZero() && r.Lost.Before(to) {
-			to = r.Lost
-		}
-		if to.IsZero() {
-			to = j.h.Until
-		}
-		spans = append(spans, span{r.Begin, to})
+		spans = append(spans, j.active(&r)...)
 	}
 	for _, s := range j.h.Skips {
 		if s.Worker == j.w.Name {
 			spans = append(spans, span{s.At, s.At})
 		}
 	}
-	slices.SortStableFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
+	byFrom(spans)
 	spans = append(spans, span{j.h.Until, j.h.Until})
+	excuses := j.excuses()
 	at := spans[0].to
 	for _, s := range spans[1:] {
 		if s.from.After(at) {
-			if by := j.nextBy(at, s.from); !by.IsZero() && s.from.After(by) {
+			if by := j.nextBy(at, s.from, excuses); !by.IsZero() && s.from.After(by) {
 				j.breach("CLU-3", "nothing happened from %s to %s, and something was due by %s", clock(at), clock(s.from), clock(by))
 			}
 		}
@@ -47,9 +43,40 @@ func (j *judge) gaps() {
 	}
 }
 
+func byFrom(spans []span) {
+	slices.SortStableFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
+}
+
+// active returns when something went on in a run: until it ended or its context
+// did, and not while its node was frozen. A run on a node that is cut off goes on
+// until its lease is lost, and that is the end of its context; in one that is
+// frozen nothing goes on, and others are to take it over in time.
+func (j *judge) active(r *Run) (spans []span) {
+	from, to := r.Begin, r.Over()
+	if to.IsZero() || !r.Lost.IsZero() && r.Lost.Before(to) {
+		to = r.Lost
+	}
+	if to.IsZero() {
+		to = j.h.Until
+	}
+	for _, f := range j.h.suffered(r.Node, from, to, Frozen) {
+		stood := f.At
+		if stood.Before(from) {
+			stood = from
+		}
+		spans = append(spans, span{from, stood})
+		if f.Until.IsZero() || f.Until.After(to) {
+			return spans
+		}
+		from = f.Until
+	}
+	return append(spans, span{from, to})
+}
+
 // nextBy returns by when something is due after a time at which the worker was
-// idle, where something does not happen until another; zero for never, or for in time.
-func (j *judge) nextBy(idle, until time.Time) time.Time {
+// idle, where something does not happen until another; zero for never, or for in
+// time. What comes when it is overdue already is no excuse.
+func (j *judge) nextBy(idle, until time.Time, excuses []span) time.Time {
 	due, err := core.NextSlot(j.w.Schedule, idle.Add(-j.w.Jitter)) // one that is due may wait out its jitter
 	if err != nil || due.IsZero() {
 		return time.Time{}
@@ -58,49 +85,62 @@ func (j *judge) nextBy(idle, until time.Time) time.Time {
 	if !until.After(by.Add(j.p.Lateness)) {
 		return time.Time{} // it has happened in time
 	}
-	if f := j.lastFault(idle.Add(-j.p.Failover), until).Add(j.p.Failover); f.After(by) {
-		by = f
+	for _, e := range excuses {
+		if e.from.After(by.Add(j.p.Lateness)) {
+			break
+		}
+		if after := e.to.Add(j.p.Failover); after.After(by) {
+			by = after
+		}
 	}
 	return by.Add(j.p.Lateness)
 }
 
-// lastFault returns when, between two times, a fault last began that others must
-// make up for, or one was over that nobody could.
-func (j *judge) lastFault(from, to time.Time) (last time.Time) {
-	mark := func(t time.Time) {
-		if !t.Before(from) && !t.After(to) && t.After(last) {
-			last = t
-		}
-	}
+// excuses returns what others must make up for, within the failover time after
+// its end, in the order of its beginning: the faults, which have no length where
+// somebody else was there, the times at which nobody was, and the ends of runs
+// that Stop or Remove has cut off.
+func (j *judge) excuses() []span {
+	excuses := slices.Clone(j.unserved)
 	for _, f := range j.h.Faults {
-		mark(f.At)
-		if f.What == BrokerDown || f.What == Cut || f.What == Frozen {
-			until := f.Until
-			if until.IsZero() {
-				until = to
-			}
-			if f.Node == "" || !j.h.served(f.At, until) {
-				if until.After(to) {
-					until = to
-				}
-				mark(until)
-			}
+		excuses = append(excuses, span{f.At, f.At})
+	}
+	for _, r := range j.h.Of(j.w.Name) {
+		if !r.Lost.IsZero() && r.Cause != core.ErrLeaseLost.Error() {
+			excuses = append(excuses, span{r.Lost, r.Lost})
 		}
 	}
-	for _, t := range j.h.Nodes {
-		if !j.h.served(t.Add(-time.Nanosecond), t.Add(-time.Nanosecond)) {
-			mark(t)
+	byFrom(excuses)
+	return excuses
+}
+
+// unserved returns when no node was up and had a broker.
+func (h *History) unserved() (spans []span) {
+	times := []time.Time{h.Until}
+	for _, up := range h.Nodes {
+		times = append(times, up)
+	}
+	for _, f := range h.Faults {
+		times = append(times, f.At)
+		if !f.Until.IsZero() {
+			times = append(times, f.Until)
 		}
 	}
-	for _, r := range j.h.Of(j.w.Name) { // cut off by Stop or Remove
-		if r.Cause != core.ErrLeaseLost.Error() {
-			mark(r.Lost)
+	slices.SortFunc(times, time.Time.Compare)
+	first := h.firstNode()
+	spans = append(spans, span{time.Time{}, first})
+	for i, to := range times[1:] {
+		from := times[i]
+		between := from.Add(to.Sub(from) / 2)
+		switch last := &spans[len(spans)-1]; {
+		case !from.After(first) && !to.After(first), !to.After(from), h.served(between, between):
+		case last.to.Equal(from):
+			last.to = to
+		default:
+			spans = append(spans, span{from, to})
 		}
 	}
-	if !j.h.served(to, to) {
-		mark(to)
-	}
-	return last
+	return spans
 }
 
 // served tells whether some node was up, and had a broker, from one time to

@@ -83,7 +83,7 @@ type Skip struct {
 // A Fault is what was done to a node, or, where Node is empty, to the broker.
 type Fault struct {
 	Node string
-	What Kind // Killed, Cut, Frozen, Stopping, BrokerDown or BrokerLost
+	What Kind // Killed, Cut, Frozen, Stopping, BrokerDown, BrokerLost or Hiccup
 	// At is when it began, and Until when it was over; the same for what has no
 	// length, and zero for what is not over.
 	At, Until time.Time
@@ -138,7 +138,7 @@ func New(events []Event) *History {
 			}
 		case Healed, Thawed, BrokerUp:
 			over(h.Faults, e)
-		case Killed, Stopping, BrokerLost:
+		case Killed, Stopping, BrokerLost, Hiccup:
 			h.Faults = append(h.Faults, Fault{Node: e.Node, What: e.Kind, At: e.At, Until: e.At})
 			if e.Kind == Killed {
 				h.killed(e)

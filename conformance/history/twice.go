@@ -69,7 +69,7 @@ func (j *judge) recorded(d *delivery) bool {
 func (j *judge) unwritten(r *Run) bool {
 	while := j.p.Failover / 5
 	for _, said := range during(j.h.Unreached, r.Node, r.End, r.End.Add(while)) {
-		if len(j.h.suffered(r.Node, said.At.Add(-j.p.Failover), said.At, Cut, BrokerDown)) == 0 {
+		if len(j.h.suffered(r.Node, said.At.Add(-j.p.Failover), said.At, Cut, BrokerDown, Hiccup)) == 0 {
 			continue // it has no reason to say so
 		}
 		until := said.Until
