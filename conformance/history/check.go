@@ -34,8 +34,9 @@ func (b Breach) String() string { return fmt.Sprintf("%s: %s: %s", b.Rule, b.Wor
 //   - CLU-1: a tick that was completed twice; one that was begun again and not
 //     marked as redelivered, or although it had been completed, or although its
 //     worker is AtMostOnce.
-//   - CLU-2: runs that overlap, but for one whose context had ended, and one
-//     whose node was frozen and which noticed when it was thawed.
+//   - CLU-2: runs that overlap, but for one that ignores the loss of its lease,
+//     where a fault of its node accounts for that, and one whose node was frozen
+//     and which noticed when it was thawed.
 //   - CLU-3: a worker that stood still longer than its schedule says, and longer
 //     than the failover time after what kept it: a fault that came before that was
 //     over, or a time in which there was nobody. A run on a node that is frozen is

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -153,6 +154,36 @@ func TestCheck(t *testing.T) {
 		{name: "two-at-a-time", story: begun().run(30, "a", 30).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
 		{name: "two-at-a-time-after-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45},
 		{name: "two-at-a-time-before-the-lease-was-lost", story: begun().at(31, Cut, "a").run(30, "a", 30).loses(41).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
+		{name: "two-at-a-time-after-the-lease-was-lost-for-no-reason", story: begun().run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"}},
+		{
+			name:  "two-at-a-time-after-the-lease-was-lost-long-after-a-reason",
+			story: begun().at(22, Cut, "a").at(23, Healed, "a").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"},
+		},
+		{
+			name:  "two-at-a-time-after-the-lease-was-lost-when-another-was-cut-off",
+			story: begun().at(31, Cut, "b").at(35, Healed, "b").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"},
+		},
+		{
+			name:  "two-at-a-time-after-the-lease-was-lost-while-a-leader-was-elected",
+			story: begun().at(31, Hiccup, "").run(30, "a", 30).loses(39).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"},
+		},
+		{
+			name:  "two-at-a-time-after-a-timeout",
+			story: begun().run(30, "a", 30).isCancelled(35, context.DeadlineExceeded).s.run(40, "b", 40).ends(41), until: 45, want: []string{"CLU-2"},
+		},
+		{
+			name:  "two-at-a-time-after-a-timeout-and-a-cut",
+			story: begun().at(31, Cut, "a").run(30, "a", 30).isCancelled(35, context.DeadlineExceeded).s.run(40, "b", 40).ends(41), until: 45,
+		},
+		{
+			name:  "two-at-a-time-after-stop-has-given-one-up",
+			story: begun().at(31, Stopping, "a").run(30, "a", 30).isCancelled(32, core.ErrStopping).s.run(40, "b", 40).ends(41), until: 45,
+		},
+		{
+			name: "two-at-a-time-after-stop-has-handed-one-back-that-goes-on",
+			story: begun().at(31, Stopping, "a").run(30, "a", 30).isCancelled(32, core.ErrStopping).s.
+				run(32.1, "b", 30).with(redelivered).ends(33), until: 35, want: []string{"CLU-2"},
+		},
 		{
 			name: "two-at-a-time-where-the-lease-was-lost-with-the-data",
 			story: begun().at(31, Cut, "a").at(35, BrokerLost, "").at(42, Healed, "a").run(30, "a", 30).loses(41).s.

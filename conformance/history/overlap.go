@@ -3,6 +3,8 @@ package history
 import (
 	"slices"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // overlap judges CLU-2.
@@ -26,10 +28,10 @@ func (j *judge) overlap() {
 }
 
 // mayOverlap tells whether a run had an excuse for going on beside its successor:
-// its context had ended, or its node was frozen and it noticed afterwards, or it
-// was cut off and its lease was lost with the broker's data.
+// it ignores that its lease is lost, or its node was frozen and it noticed
+// afterwards, or it was cut off and its lease was lost with the broker's data.
 func (j *judge) mayOverlap(before, r *Run) bool {
-	if !before.Lost.IsZero() && !before.Lost.After(r.Begin) {
+	if !before.Lost.IsZero() && !before.Lost.After(r.Begin) && j.lapsed(before, r.Begin) {
 		return true
 	}
 	for _, f := range j.h.suffered(before.Node, r.Begin.Add(-j.p.Lateness), r.Begin, Frozen) {
@@ -43,6 +45,25 @@ func (j *judge) mayOverlap(before, r *Run) bool {
 		}
 	}
 	return j.leaseForgotten(before, r)
+}
+
+// lapsed tells whether a run whose context has ended had a reason to have lost its
+// lease by some time: its node was frozen or without a broker, or the broker lost
+// the lease, no longer before the loss than it can take to notice; or Stop or Remove
+// has given it up, which does not hand it back (CLU-11). That the context has ended
+// is none by itself: the deadline of a Timeout and a Pause end it too, and leave the
+// lease where it is while the run goes on (ERR-4).
+func (j *judge) lapsed(r *Run, by time.Time) bool {
+	from, to := r.Begin, by
+	switch r.Cause {
+	case core.ErrLeaseLost.Error(): // and it says when
+		from, to = r.Lost.Add(-j.p.Failover), r.Lost
+	case core.ErrStopping.Error(), core.ErrRemoved.Error():
+		if by.Sub(r.Lost) > j.p.Lateness { // its lease lapses
+			return true
+		}
+	}
+	return len(j.h.suffered(r.Node, from, to, Cut, Frozen, BrokerDown, BrokerLost)) > 0
 }
 
 // leaseForgotten tells whether the broker has lost the lease of a run whose node
