@@ -175,6 +175,33 @@ var clusterStatusCases = []kase{
 		c.sleep(4 * c.failover())
 	}),
 
+	clustered("OBS-2", "in-a-cluster-slots-that-pass-while-the-last-two-stop", nil, func(c *cluster) {
+		p := max(time.Second, c.features.MinPeriod)
+		c.align(time.Minute)
+		w := work("w", core.Every(p), takes(8*p+p/2))
+		one, two := c.start("one", w), c.start("two", w)
+		first := c.await(2*p, "w", 1)[0]
+		c.sleep(2*p + p/4)
+		last := one
+		if c.on(first) == one {
+			last = two
+		}
+		c.on(first).mustStop() // when the run has ended, six slots later
+		c.sleep(p / 100)
+		last.mustStop()
+		c.holds("OBS-2")
+		h := c.seen()
+		for _, r := range h.Of("w") { // PER-5
+			for _, before := range h.Of("w") {
+				assert.False(c, before.Begin.Before(r.Tick.Slot) && before.End.After(r.Tick.Slot), "%s was run, and was due while %s was", r.Tick.ID(), before.Tick.ID())
+			}
+		}
+		// What passes while nobody is left to say so, the records tell the next.
+		c.sleep(10*p + p/4)
+		c.start("three", w)
+		c.sleep(2 * c.failover())
+	}),
+
 	clustered("OBS-2", "in-a-cluster-slots-that-pass-while-a-run-ignores-that-its-lease-is-lost", nil, func(c *cluster) {
 		p := max(time.Second, c.features.MinPeriod)
 		c.align(time.Minute)

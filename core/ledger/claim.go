@@ -171,6 +171,10 @@ func (c *candidate) release(h *hold) error {
 		c.e.unhold()
 		return nil
 	}
+	unseen := c.passedUnseen(h, lease)
+	if unseen.n > 0 {
+		lease.Slot = unseen.slot
+	}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
 	value, done := c.encode(lease)
@@ -179,12 +183,15 @@ func (c *candidate) release(h *hold) error {
 	c.e.contacted(err)
 	switch {
 	case err == nil:
+		c.report(unseen)
 		c.closeHold(h, state)
 		return nil
 	case errors.Is(err, ErrConflict) && state.Lease.Rev != rev: // else it is one with nothing
 		if !h.adopt(state) {
 			c.closeHold(h, state)
-			if !released(state, lease) {
+			if released(state, lease) {
+				c.report(unseen)
+			} else {
 				c.e.host.Logger.Warn("ledger: the lease was lost before the run's end could be recorded", "worker", c.name, "tick", h.tick.ID(), "outcome", result.String())
 			}
 		}
@@ -196,6 +203,44 @@ func (c *candidate) release(h *hold) error {
 		return nil
 	}
 	return err
+}
+
+// A skipping is slots that are skipped: the last of them, why, and how many.
+type skipping struct {
+	slot   time.Time
+	reason core.SkipReason
+	n      int
+}
+
+func (c *candidate) report(s skipping) {
+	if s.n > 0 {
+		c.job.Skip(c.job.Tick(s.slot), s.reason, s.n)
+	}
+}
+
+// passedUnseen counts the slots that fell due in a run that has ended, and of which
+// no alarm has told, since Stop or Remove has ended them: they overlapped with it, too
+// (PER-5). After one that is to run again whoever runs it counts. A release that is
+// tried again is that of the same slots.
+func (c *candidate) passedUnseen(h *hold, lease Lease) skipping {
+	c.mu.Lock()
+	gone, paused, before := c.gone, c.control.Paused, h.unseen
+	c.mu.Unlock()
+	if before != nil {
+		return *before
+	}
+	var unseen skipping
+	if !lease.Again && (gone || c.e.isStopping()) {
+		unseen.reason = core.ReasonOverlap
+		if paused {
+			unseen.reason = core.ReasonPaused
+		}
+		unseen.slot, unseen.n = c.passedSince(lease)
+	}
+	c.mu.Lock()
+	h.unseen = &unseen
+	c.mu.Unlock()
+	return unseen
 }
 
 // let lets go of a hold, and reads the records anew where they are not known.

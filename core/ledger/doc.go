@@ -28,6 +28,15 @@
 // What an instance knows it goes by only until the broker says otherwise: every
 // write names the revision that it is based on.
 //
+// # What becomes of a slot that is not run
+//
+// The instance whose write passes a slot over reports it, once (OBS-2): the holder of
+// the lease what falls due while its run goes on, also in a Stop that waits for it;
+// who takes a run over, or runs it again, what fell due meanwhile; who claims the
+// latest slot of several, those before it. What falls due while no instance is left
+// nobody can report; the record has the last slot that was accounted for, and the next
+// instance that starts reports what came after it as missed (PER-7).
+//
 // # What may be trusted, and until when
 //
 // A run may trust that it is alone until its context ends: it is cancelled, with

@@ -26,6 +26,7 @@ type hold struct {
 	stop    func()    // the next renewal
 	unwatch func()    // what ends the run when the lease does
 	passed  time.Time // the latest slot that fell due meanwhile
+	unseen  *skipping // what fell due after that; nil before the first release
 
 	mu      sync.Mutex
 	renewed moment // when the last renewal that succeeded was sent
