@@ -20,10 +20,13 @@ import (
 type Server interface {
 	// Address is what the nodes' Opener is given.
 	Address() string
-	// Kill ends the server as kill -9 does.
-	Kill()
+	// Kill ends the server as kill -9 does; of several, the one that leads. It tells
+	// whether the others go on: a majority that has all the data is left, and elects
+	// another. Then that is no outage, and nothing is lost: it excuses no run that
+	// loses its lease, and no gap longer than the failover time after it.
+	Kill() (othersGoOn bool)
 	// Start starts it again, with its data, or, where they are to be lost, without.
-	// It answers when Start returns.
+	// It answers when Start returns, and of several has what the others have.
 	Start(lose bool) error
 	// Close ends it for good.
 	Close()
@@ -35,6 +38,7 @@ type fleet struct {
 	server Server
 	rec    *history.Recorder
 	specs  []core.Worker
+	served bool // while a server is dead, by others
 
 	mu    sync.Mutex
 	nodes []*process
@@ -229,13 +233,22 @@ func (f *fleet) restart(after time.Duration, lose bool) {
 }
 
 func (f *fleet) down() {
-	f.server.Kill()
+	f.served = f.server.Kill()
+	if f.served {
+		f.rec.Happened(history.Hiccup)
+		f.note("the broker's leader is dead, and the others go on")
+		return
+	}
 	f.rec.Happened(history.BrokerDown)
 	f.note("the broker is down")
 }
 
 func (f *fleet) up(lose bool) {
 	f.must(f.server.Start(lose), "start the server again")
+	if f.served {
+		f.note("the server is back among the others; it had lost its data: %t", lose)
+		return
+	}
 	if lose {
 		f.rec.Happened(history.BrokerLost)
 	}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,6 +137,7 @@ var processCases = []kase{
 			f.restart(away, false)
 			f.sleep(f.failover() + f.tolerance())
 		}
+		f.undisturbed()
 		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
 	}),
 
@@ -150,6 +152,7 @@ var processCases = []kase{
 			f.restart(second, true)
 			f.sleep(f.failover() + f.tolerance())
 		}
+		f.undisturbed()
 		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3")
 	}),
 }
@@ -174,6 +177,28 @@ func Processes(t *testing.T, b Backend) {
 		})
 	}
 	t.Cleanup(func() { report.save(t) })
+}
+
+// undisturbed fails the case if a run has lost its lease, or was run again, although
+// nothing has happened but that leaders have died and others were elected: a lease is
+// longer than that. It measures how long nothing began after each death.
+func (f *fleet) undisturbed() {
+	h := f.seen()
+	if slices.ContainsFunc(h.Faults, func(x history.Fault) bool { return x.What != history.Hiccup }) {
+		return
+	}
+	var times []time.Duration
+	for _, death := range h.Faults {
+		next := slices.IndexFunc(h.Runs, func(r history.Run) bool { return r.Begin.After(death.At) })
+		if next >= 0 {
+			times = append(times, h.Runs[next].Begin.Sub(death.At))
+		}
+	}
+	f.measured = map[string][]time.Duration{"election": times}
+	for _, r := range h.Runs {
+		assert.NotEqual(f, core.ErrLeaseLost.Error(), r.Cause, "why the context of %s on %s ended", r.Tick.ID(), r.Node)
+		assert.False(f, r.Tick.Redelivered, "%s is marked as redelivered", r.Tick.ID())
+	}
 }
 
 // busiest returns the node on which the most runs go on.

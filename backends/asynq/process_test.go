@@ -36,6 +36,11 @@ func newServer() (conformance.Server, error) {
 
 func (s ownServer) Address() string { return s.URL }
 
+func (s ownServer) Kill() (othersGoOn bool) {
+	s.Server.Kill()
+	return false
+}
+
 func (s ownServer) Start(lose bool) error {
 	if lose {
 		if err := s.Lose(); err != nil {

@@ -2,6 +2,7 @@ package nats_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -58,36 +59,48 @@ func (s *ownServers) Address() string {
 	return strings.Join(urls, ",")
 }
 
-func (s *ownServers) Kill() {
-	s.down = s.all[s.leader()]
+// Kill kills the one that leads the ledger. The others go on if they have all that
+// it has.
+func (s *ownServers) Kill() (othersGoOn bool) {
+	leader, othersGoOn := s.group()
+	s.down = s.all[leader]
 	_ = s.down.Kill()
+	return othersGoOn
 }
 
-// leader is the server that leads the ledger's stream; the first where that cannot
-// be found out.
-func (s *ownServers) leader() int {
+// group tells which server leads the ledger's stream, the first where that cannot be
+// found out, and whether all others have what it has.
+func (s *ownServers) group() (leader int, complete bool) {
 	if len(s.all) == 1 {
-		return 0
+		return 0, false
 	}
 	nc, err := natsgo.Connect(s.Address())
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	stream, err := js.Stream(ctx, "KV_tickwork_conformance")
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	if info := stream.CachedInfo(); info.Cluster != nil {
-		return max(0, slices.Index([]string{"n1", "n2", "n3"}, info.Cluster.Leader))
+	group := stream.CachedInfo().Cluster
+	if group == nil {
+		return 0, false
 	}
-	return 0
+	leader = slices.Index([]string{"n1", "n2", "n3"}, group.Leader)
+	return max(0, leader), leader >= 0 && isComplete(group)
+}
+
+// isComplete tells whether a stream has a leader, and all its replicas what that has.
+func isComplete(group *jetstream.ClusterInfo) bool {
+	return group.Leader != "" && len(group.Replicas) == 2 &&
+		!slices.ContainsFunc(group.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
 }
 
 func (s *ownServers) Start(lose bool) error {
@@ -96,7 +109,15 @@ func (s *ownServers) Start(lose bool) error {
 			return err
 		}
 	}
-	return s.down.Start()
+	if err := s.down.Start(); err != nil || len(s.all) == 1 {
+		return err
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if _, complete := s.group(); complete {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server has not caught up with the others in %s", patience)
 }
 
 func (s *ownServers) Close() {
