@@ -35,13 +35,15 @@ var processCases = []kase{
 			if len(interrupted) == 0 {
 				continue
 			}
+			killed := time.Now() // not after: what it takes to be dead is the user's time, too
 			victim.kill()
-			killed := time.Now()
 			f.eventually(f.failover()+f.tolerance(), fmt.Sprintf("others run again what %s ran", victim.name), func() bool {
 				return len(f.again(interrupted)) == len(interrupted)
 			})
 			for _, r := range f.again(interrupted) {
-				times = append(times, r.Begin.Sub(killed))
+				took := r.Begin.Sub(killed)
+				times = append(times, took)
+				assert.LessOrEqual(f, took, f.failover()+f.stall(), "how long %s waited, and what the engine declares", r.Tick.ID())
 				assert.True(f, r.Tick.Redelivered, "%s is marked as redelivered", r.Tick.ID())
 			}
 			f.launch(loads...)

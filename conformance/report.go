@@ -57,7 +57,8 @@ func figures(times []time.Duration) Figures {
 		return Figures{}
 	}
 	times = slices.Sorted(slices.Values(times))
-	at := func(percent int) time.Duration { return times[(len(times)-1)*percent/100] }
+	// The nearest rank: so many percent are at most this.
+	at := func(percent int) time.Duration { return times[(len(times)*percent+99)/100-1] }
 	return Figures{N: len(times), P50: at(50), P99: at(99), Max: at(100)}
 }
 
