@@ -38,7 +38,8 @@ type fleet struct {
 	server Server
 	rec    *history.Recorder
 	specs  []core.Worker
-	served bool // while a server is dead, by others
+	seed   uint64 // from which the nodes' are derived
+	served bool   // while a server is dead, by others
 
 	mu    sync.Mutex
 	nodes []*process
@@ -100,7 +101,7 @@ func (f *fleet) launchAhead(ahead time.Duration, loads ...load) *process {
 func (f *fleet) tryLaunch(within, ahead time.Duration, loads ...load) (*process, error) {
 	for _, l := range loads {
 		if !slices.ContainsFunc(f.specs, func(w core.Worker) bool { return w.Name == l.Name }) {
-			f.specs = append(f.specs, l.worker())
+			f.specs = append(f.specs, l.worker(0))
 		}
 	}
 	f.n++
@@ -130,7 +131,7 @@ func (f *fleet) tryLaunch(within, ahead time.Duration, loads ...load) (*process,
 	f.mu.Lock()
 	f.nodes = append(f.nodes, p)
 	f.mu.Unlock()
-	return p, p.do(order{Do: "open", Address: f.server.Address(), Node: Node{Name: p.name, Namespace: "conformance"}, Loads: loads, Ahead: ahead, Within: within})
+	return p, p.do(order{Do: "open", Address: f.server.Address(), Node: Node{Name: p.name, Namespace: "conformance"}, Loads: loads, Ahead: ahead, Seed: f.seed + uint64(f.n), Within: within})
 }
 
 // listen hears what the node says.

@@ -91,7 +91,7 @@ var processCases = []kase{
 			require.NoError(f, p.stop(f.failover()), "Stop, in time")
 		}
 		f.sleep(5 * second)
-		f.specs = []core.Worker{stays.worker()} // the others come and go
+		f.specs = []core.Worker{stays.worker(0)} // the others come and go
 		f.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
 		h := f.seen()
 		for _, r := range h.Runs {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +67,7 @@ type order struct {
 	Node    Node          `json:"node,omitzero"`
 	Loads   []load        `json:"loads,omitempty"`
 	Ahead   time.Duration `json:"ahead,omitempty"` // its clock
+	Seed    uint64        `json:"seed,omitempty"`  // of its runs
 	Worker  string        `json:"worker,omitempty"`
 	Within  time.Duration `json:"within,omitempty"`
 }
@@ -87,20 +90,36 @@ type load struct {
 	AtMostOnce bool          `json:"at_most_once,omitempty"`
 }
 
-func (l load) worker() core.Worker {
-	w := core.Worker{Name: l.Name, AtMostOnce: l.AtMostOnce, Run: l.run}
+// worker returns the worker, whose runs are drawn from a seed: the nth to begin is
+// the same where the seed is.
+func (l load) worker(seed uint64) core.Worker {
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(l.Name))
+	var mu sync.Mutex
+	source := rand.New(rand.NewPCG(seed, name.Sum64()))
+	w := core.Worker{Name: l.Name, AtMostOnce: l.AtMostOnce, Run: func(ctx context.Context) error {
+		mu.Lock()
+		took, dice := l.draw(source)
+		mu.Unlock()
+		return l.run(ctx, took, dice)
+	}}
 	if l.Every > 0 {
 		w.Schedule = core.Every(l.Every)
 	}
 	return w
 }
 
-func (l load) run(ctx context.Context) error {
-	took := l.Least
+// draw decides how long a run takes, and what comes of it.
+func (l load) draw(source *rand.Rand) (took time.Duration, dice int) {
+	took = l.Least
 	if l.Most > l.Least {
-		took += rand.N(l.Most - l.Least)
+		took += time.Duration(source.Int64N(int64(l.Most - l.Least)))
 	}
-	switch dice := rand.IntN(100); {
+	return took, source.IntN(100)
+}
+
+func (l load) run(ctx context.Context, took time.Duration, dice int) error {
+	switch {
 	case l.Hangs:
 		return hangsOnce(ctx)
 	case dice < l.Rough:
@@ -170,7 +189,7 @@ func (n *servedNode) obey(open Opener, o order) error {
 		}
 		n.m = m
 		for _, l := range o.Loads {
-			if err := m.Add(ctx, n.watch.Worker(l.worker())); err != nil {
+			if err := m.Add(ctx, n.watch.Worker(l.worker(o.Seed))); err != nil {
 				return err
 			}
 		}

@@ -40,7 +40,7 @@ func Soak(t *testing.T, b Backend) {
 	defer machine.close()
 	s := &soak{rand: rand.New(rand.NewPCG(seed, seed)), thaw: map[*process]time.Time{}}
 	c := processes("CLU-1", "soak", func(f *fleet) {
-		s.f = f
+		s.f, f.seed = f, seed
 		s.run(soakFor)
 		f.holds()
 	})
