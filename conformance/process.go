@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
@@ -59,14 +60,16 @@ type process struct {
 	stderr  bytes.Buffer // read when it is gone
 }
 
-// fleets lets one case after another have the machine.
+// fleets lets one case after another have the machine, unless they are short.
 var fleets sync.Mutex
 
 // processes makes a case of what is tried on processes, in real time.
 func processes(rule, name string, run func(*fleet)) kase {
 	return kase{rule: rule, name: name, processes: true, run: func(t *trial) {
-		fleets.Lock()
-		defer fleets.Unlock()
+		if !testing.Short() {
+			fleets.Lock()
+			defer fleets.Unlock()
+		}
 		f := newFleet(t)
 		run(f)
 		f.holds(rule)
@@ -258,6 +261,14 @@ func (f *fleet) up(lose bool) {
 }
 
 func (f *fleet) failover() time.Duration { return f.features.Failover }
+
+// times is how often a case does something, and how often where it is to be short.
+func (f *fleet) times(n, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return n
+}
 
 // seen returns what happened so far.
 func (f *fleet) seen() *history.History {

@@ -28,7 +28,7 @@ var processCases = []kase{
 			f.launch(loads...)
 		}
 		var times []time.Duration
-		for len(times) < 30 {
+		for len(times) < f.times(30, 1) {
 			f.sleep(f.failover() / 3)
 			victim := f.busiest()
 			interrupted := f.running(victim.name)
@@ -58,7 +58,7 @@ var processCases = []kase{
 		for range 3 {
 			f.launch(loads...)
 		}
-		for range 2 {
+		for range f.times(2, 1) {
 			f.sleep(f.failover() / 2)
 			victim := f.nodeOf("hangs")
 			run := f.running(victim.name)[0]
@@ -113,7 +113,7 @@ var processCases = []kase{
 		for _, d := range []time.Duration{-2 * time.Second, 0, 2 * time.Second} {
 			ahead[f.launchAhead(d, loads...).name] = d
 		}
-		f.sleep(32 * second)
+		f.sleep(time.Duration(f.times(32, 26)) * second)
 		h := f.seen()
 		for i, r := range h.Of("seldom") {
 			assert.Equal(f, h.Of("seldom")[0].Tick.Slot.Add(6*second*time.Duration(i)), r.Tick.Slot, "the slot of run %d of seldom", i+1)
@@ -134,7 +134,7 @@ var processCases = []kase{
 		for range 3 {
 			f.launch(loads...)
 		}
-		for _, away := range []time.Duration{0, second, f.failover() / 2, 2 * f.failover()} {
+		for _, away := range []time.Duration{second, 0, f.failover() / 2, 2 * f.failover()}[:f.times(4, 1)] {
 			f.sleep(5 * second)
 			f.restart(away, false)
 			f.sleep(f.failover() + f.tolerance())
@@ -149,7 +149,7 @@ var processCases = []kase{
 		for range 3 {
 			f.launch(loads...)
 		}
-		for range 3 {
+		for range f.times(3, 1) {
 			f.sleep(5 * second)
 			f.restart(second, true)
 			f.sleep(f.failover() + f.tolerance())
@@ -160,17 +160,26 @@ var processCases = []kase{
 }
 
 // Processes runs the cases whose nodes are processes, and no others, in real time
-// and one after the other: some minutes. Run runs them too, for a Backend in real time
-// that has a Server.
+// and one after the other: some minutes. With -short each case does everything once,
+// and they run beside each other: a minute. Run runs them too, for a Backend in real
+// time that has a Server.
+//
+// Where the environment variable TICKWORK_REPORT names a directory, the report is
+// written there as <name>-processes.json, with the times that were measured.
 func Processes(t *testing.T, b Backend) {
 	t.Helper()
 	b.WallClock = true
 	report := newReport(b, features(t, b))
+	report.Profile = "processes"
 	machine := newSentinel()
 	t.Cleanup(machine.close)
+	judged := func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, report.Features, machine) }
+	if testing.Short() {
+		judged = allAtOnce(t, b, processCases, report.Features, machine)
+	}
 	for _, c := range processCases {
 		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
-			v := judge(t, t.Name(), b, c, report.Features, machine)
+			v := judged(t, c)
 			report.add(c, v)
 			for what, times := range v.Measured {
 				t.Logf("%s: %s", what, figures(times))

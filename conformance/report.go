@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,14 +29,16 @@ const (
 // A Report is what a run of the suite found out, for machines to read.
 type Report struct {
 	Backend  string        `json:"backend"`
-	Profile  string        `json:"profile"` // "virtual" or "wall-clock"
+	Profile  string        `json:"profile"` // "virtual", "wall-clock" or "processes"
 	Features core.Features `json:"features"`
 	Cases    []CaseReport  `json:"cases"`
 	// Measured has what was timed: "failover", from a kill -9 in a run until the
-	// run's tick begins again.
+	// run's tick begins again, and "election", from a kill -9 of the leader of several
+	// servers until anything begins.
 	Measured map[string]Figures `json:"measured,omitempty"`
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	times map[string][]time.Duration // what Measured is of, from all cases
 }
 
 // A CaseReport is one case of a Report.
@@ -81,9 +84,10 @@ func (r *Report) add(c kase, v verdict) {
 	defer r.mu.Unlock()
 	for what, times := range v.Measured {
 		if r.Measured == nil {
-			r.Measured = map[string]Figures{}
+			r.Measured, r.times = map[string]Figures{}, map[string][]time.Duration{}
 		}
-		r.Measured[what] = figures(times)
+		r.times[what] = append(r.times[what], times...)
+		r.Measured[what] = figures(r.times[what])
 	}
 	r.Cases = append(r.Cases, CaseReport{Rule: c.rule, Case: c.name, Status: v.Status, Reason: v.Reason})
 }
@@ -140,6 +144,20 @@ func Table(reports ...*Report) string {
 			fmt.Fprintf(&b, " %s |", r.Rule(rule.ID))
 		}
 		fmt.Fprintf(&b, " %s |\n", strings.ReplaceAll(rule.Text, "|", `\|`))
+	}
+	return b.String()
+}
+
+// MeasuredTable returns what the reports have measured as a Markdown table: a row a
+// backend and what was timed.
+func MeasuredTable(reports ...*Report) string {
+	var b strings.Builder
+	b.WriteString("| backend | measured | times | p50 | p99 | most |\n|---|---|---|---|---|---|\n")
+	for _, r := range reports {
+		for _, what := range slices.Sorted(maps.Keys(r.Measured)) {
+			f := r.Measured[what]
+			fmt.Fprintf(&b, "| %s | %s | %d | %.1f s | %.1f s | %.1f s |\n", r.Backend, what, f.N, f.P50.Seconds(), f.P99.Seconds(), f.Max.Seconds())
+		}
 	}
 	return b.String()
 }

@@ -71,9 +71,14 @@ func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) v
 	if !b.WallClock || only != nil && strings.Contains(only.Value.String(), "/") {
 		return func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, f, machine) }
 	}
+	return allAtOnce(t, b, selected(b), f, machine)
+}
+
+// allAtOnce begins to run cases in real time, and returns what waits for a verdict.
+func allAtOnce(t *testing.T, b Backend, cases []kase, f core.Features, machine *sentinel) func(*testing.T, kase) verdict {
 	atOnce := make(chan struct{}, 64)
 	verdicts := map[string]chan verdict{}
-	for _, c := range selected(b) {
+	for _, c := range cases {
 		name, result := c.rule+"/"+c.name, make(chan verdict, 1)
 		verdicts[name] = result
 		go func() {

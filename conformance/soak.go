@@ -98,7 +98,7 @@ func (s *soak) run(d time.Duration) {
 	f.sleep(2*f.failover() + f.tolerance())
 	alive := f.alive()
 	for i, p := range alive {
-		if i == len(alive)-1 { // it has to count what passed while the one before ended
+		if i == len(alive)-1 { // a slot may be on its way from the one before that has ended
 			f.sleep(f.failover()/2 + f.tolerance())
 		}
 		if err := p.stop(3 * f.failover()); err != nil {
@@ -127,8 +127,12 @@ func (s *soak) strike() {
 		s.did["stop"]++
 		_ = p.stop(s.upTo(f.failover() / 3))
 	case dice < 8:
-		s.did["broker restart"]++
 		f.restart(s.upTo(5*time.Second), false)
+		what := "broker restart"
+		if f.served {
+			what = "kill -9 of the broker's leader"
+		}
+		s.did[what]++
 	case !p.frozen:
 		s.did["trigger"]++
 		_ = p.do(order{Do: "trigger", Worker: "shorter", Within: time.Second})

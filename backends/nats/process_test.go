@@ -158,10 +158,14 @@ func TestProcessesOfThree(t *testing.T) {
 	conformance.Processes(t, b)
 }
 
-// inRealTime skips a test that judges times, unless it is asked for.
+// inRealTime skips a test that judges times, unless it is asked for. With -short
+// such tests run beside each other.
 func inRealTime(t *testing.T) {
 	t.Helper()
 	if os.Getenv("TICKWORK_WALL_CLOCK") == "" {
 		t.Skip("real time wants a machine of its own: set TICKWORK_WALL_CLOCK=1")
+	}
+	if testing.Short() {
+		t.Parallel()
 	}
 }
