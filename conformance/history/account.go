@@ -11,6 +11,9 @@ func (j *judge) account() {
 	if _, delay := j.w.Schedule.(core.AfterRun); delay {
 		return // its slots depend on its runs
 	}
+	if len(j.h.Nodes) == 0 {
+		return // nor is it known since when somebody was there to account for them
+	}
 	run := map[time.Time]bool{}
 	for i := range j.all {
 		if t := j.all[i].tick(); t.Manual == "" {
@@ -23,19 +26,29 @@ func (j *judge) account() {
 			skips += s.Count
 		}
 	}
-	due := j.due()
+	last := j.h.lastNode()
+	// The last may not have been reached, and who stops counts until its run has ended.
+	least, most := j.due(last.Add(-j.w.Jitter-j.p.Lateness)), j.due(j.over(last))+1
 	switch n := len(run) + skips; {
-	case n < due && !j.h.amnesia():
-		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", due, len(run), skips, due-n)
-	case n > due+1 && !j.h.rough():
-		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped: more than there were", due, len(run), skips)
+	case n < least && !j.h.amnesia():
+		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", least, len(run), skips, least-n)
+	case n > most && !j.h.rough():
+		j.breach("OBS-2", "at most %d slots were due; %d ran and %d were skipped: more than there were", most, len(run), skips)
 	}
 }
 
-// due counts the slots that came while there were nodes. The last may not have
-// been reached.
-func (j *judge) due() (n int) {
-	until := j.h.lastNode().Add(-j.w.Jitter - j.p.Lateness)
+// over is when the last run ended, if that is after a time.
+func (j *judge) over(last time.Time) time.Time {
+	for i := range j.all {
+		if over := j.all[i].last().Over(); over.After(last) {
+			last = over
+		}
+	}
+	return last
+}
+
+// due counts the slots that came while there were nodes, before a time.
+func (j *judge) due(until time.Time) (n int) {
 	for at := j.h.firstNode(); ; n++ {
 		next, err := core.NextSlot(j.w.Schedule, at)
 		if err != nil || next.IsZero() || !next.Before(until) {

@@ -359,6 +359,22 @@ func TestCheck(t *testing.T) {
 		{name: "out-of-order", story: begun().run(30, "a", 30).ends(31).run(32, "b", 15).ends(33), until: 35, want: []string{"PER-3"}},
 
 		{name: "a-slot-without-a-reason", story: begun().skip(30, "a", "paused", 30, 1).run(50, "b", 50).ends(51), until: 55, want: []string{"CLU-3", "OBS-2"}},
+		{
+			name: "slots-that-are-run-at-the-very-end",
+			story: (&story{}).at(10, Started, "a").run(10.2, "a", 10.2).ends(10.21).run(10.4, "a", 10.4).ends(10.41).
+				run(10.6, "a", 10.6).ends(10.61).run(10.8, "a", 10.8).ends(10.81),
+			until: 10.85, with: func(w *core.Worker) { w.Schedule = core.Every(200 * time.Millisecond) },
+		},
+		{
+			name:  "who-stops-counts-what-passes-meanwhile",
+			story: (&story{}).at(10, Started, "a").at(11.5, Stopping, "a").run(11, "a", 11).ends(15.5).skip(15.5, "a", "overlap", 15, 4),
+			until: 16, with: everySecond,
+		},
+		{
+			name:  "who-stops-counts-twice-what-passes-meanwhile",
+			story: (&story{}).at(10, Started, "a").at(11.5, Stopping, "a").run(11, "a", 11).ends(15.5).skip(15.4, "a", "overlap", 15, 4).skip(15.5, "a", "overlap", 15, 4),
+			until: 16, want: []string{"OBS-2"}, with: everySecond,
+		},
 		{name: "a-slot-with-two-reasons", story: begun().skip(30, "a", "paused", 30, 1).skip(30, "b", "paused", 30, 1).skip(30, "b", "paused", 30, 1), until: 35, want: []string{"OBS-2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
