@@ -3,16 +3,21 @@ package docs
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-891a2e1b/tickwork/backends/asynq"
 	"github.com/seed-891a2e1b/tickwork/backends/gocron"
 	"github.com/seed-891a2e1b/tickwork/backends/native"
+	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
 )
@@ -32,10 +37,26 @@ Made by the conformance suite in virtual time. Do not edit it; make it anew:
     go test -count=1 -run 'TestConformance$' ./backends/asynq ./backends/nats
     go test ./internal/docs -reports "$TICKWORK_REPORT" -update
 
+What is said under Measured stays as it is, unless that was measured in between:
+
+    TICKWORK_WALL_CLOCK=1 go test -count=1 -timeout 1h -run 'TestProcesses' ./backends/asynq ./backends/nats
+
 - **passed**: the suite tests the rule on this backend, and it holds.
 - **unsupported**: the backend says that it lacks this, and refuses it with ErrUnsupported.
 - **skipped**: the rule is not for this kind of backend (those about brokers and clusters are
   for distributed ones), or no case tests it yet.
+
+`
+
+const measuredHead = `
+## Measured
+
+In real time, on a machine with two cores, with processes for instances, real servers
+beside them and the default lease. **failover** is how long it took from the kill -9 of
+a process in a run until another began that run again, which every instance promises to
+be within its Features' Failover. **election** is how long it took from the kill -9 of
+the leader of three servers (nats-three) until anything began; no run was cancelled or
+run again meanwhile.
 
 `
 
@@ -67,7 +88,7 @@ func TestConformancePage(t *testing.T) {
 		}
 		all = append(all, loadReport(t, *reports, name))
 	}
-	page := conformanceHead + conformance.Table(all...)
+	page := conformanceHead + conformance.Table(all...) + measuredHead + conformance.MeasuredTable(measured(t)...)
 	if *update {
 		if t.Failed() {
 			t.Fatalf("%s is not written while a rule fails", conformancePage)
@@ -90,11 +111,74 @@ func loadReport(t *testing.T, dir, name string) *conformance.Report {
 	return report
 }
 
+// measuring are the backends whose times are on the page, and what engine each is on.
+var measuring = []struct {
+	name   string
+	engine func() (core.Features, error)
+}{
+	{"asynq", asynqFeatures}, {"nats", natsFeatures}, {"nats-three", natsFeatures},
+}
+
+func asynqFeatures() (core.Features, error) {
+	e, err := asynq.NewEngine(asynq.Config{})
+	if err != nil {
+		return core.Features{}, err
+	}
+	return e.Features(), nil
+}
+
+func natsFeatures() (core.Features, error) {
+	e, err := nats.NewEngine(nats.Config{})
+	if err != nil {
+		return core.Features{}, err
+	}
+	return e.Features(), nil
+}
+
+// measured returns what was measured: as the page says, or, where that is written
+// anew, as the reports do that there are. No failover took longer than is declared.
+func measured(t *testing.T) (all []*conformance.Report) {
+	for _, m := range measuring {
+		r := &conformance.Report{Backend: m.name, Measured: rows(t, m.name)}
+		if *update {
+			if _, err := os.Stat(filepath.Join(*reports, m.name+"-processes.json")); err == nil {
+				r = loadReport(t, *reports, m.name+"-processes")
+			}
+		}
+		features, err := m.engine()
+		require.NoError(t, err)
+		failover := r.Measured["failover"]
+		require.GreaterOrEqual(t, failover.N, 30, "failovers of %s that were measured", m.name)
+		require.LessOrEqual(t, failover.Max, features.Failover, "the longest failover of %s that was measured", m.name)
+		all = append(all, r)
+	}
+	return all
+}
+
+// rows is what the page says that was measured of a backend.
+func rows(t *testing.T, backend string) map[string]conformance.Figures {
+	t.Helper()
+	all := map[string]conformance.Figures{}
+	_, section, _ := strings.Cut(read(t, conformancePage), measuredHead)
+	for line := range strings.Lines(section) {
+		var what string
+		var n int
+		var p50, p99, most float64
+		if _, err := fmt.Sscanf(line, "| "+backend+" | %s | %d | %f s | %f s | %f s |", &what, &n, &p50, &p99, &most); err != nil {
+			continue // another's
+		}
+		seconds := func(s float64) time.Duration { return time.Duration(math.Round(s*10)) * time.Second / 10 }
+		all[what] = conformance.Figures{N: n, P50: seconds(p50), P99: seconds(p99), Max: seconds(most)}
+	}
+	return all
+}
+
 // column is what the page says of a backend.
 func column(t *testing.T, name string) *conformance.Report {
 	t.Helper()
 	report, at := &conformance.Report{Backend: name}, -1
-	for line := range strings.Lines(read(t, conformancePage)) {
+	rules, _, _ := strings.Cut(read(t, conformancePage), measuredHead)
+	for line := range strings.Lines(rules) {
 		if !strings.HasPrefix(line, "| ") {
 			continue
 		}
