@@ -189,7 +189,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 		if last := lease.Last; last != nil && !last.is(before.Last) && (first || last.Instance != c.e.host.Instance) {
 			ran = last
 		}
-		elsewhere = c.delay != (core.AfterRun{}) && lease.Running && !before.Running && c.hold == nil && !c.gone
+		elsewhere = c.delay != (core.AfterRun{}) && c.runsElsewhere() && !before.Running
 		over = c.job.LongRunning() && c.isDone()
 		again = c.hold == nil && !c.gone && (first || !lease.Base.Equal(before.Base))
 		c.lookAt = time.Time{}
@@ -230,7 +230,7 @@ func (c *candidate) tellJob() {
 	c.mu.Lock()
 	paused, changed := c.control.Paused, c.control.Paused != c.paused
 	c.paused = paused
-	base, held, elsewhere := later(c.lease.Base, c.from), c.hold != nil || c.gone, c.lease.Running
+	base, held, elsewhere := later(c.lease.Base, c.from), c.hold != nil || c.gone, c.runsElsewhere()
 	c.mu.Unlock()
 	if changed {
 		c.job.SetPaused(paused)
@@ -245,6 +245,11 @@ func (c *candidate) tellJob() {
 		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
 	}
+}
+
+// runsElsewhere tells whether another instance runs the worker. c.mu is held.
+func (c *candidate) runsElsewhere() bool {
+	return c.hold == nil && c.lease.Running && c.lease.Owner != c.e.host.Instance
 }
 
 // writing is a lease record that is being written, so that what comes back of it, in
