@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -369,8 +370,9 @@ func TestSlotsAreDispatchedByOneThatWaitsForAnother(t *testing.T) {
 		cl.align(time.Second)
 		answer := make(chan ledger.Delivery, 1)
 		go func() {
-			d, _ := p.boxes[1].deliver(context.Background(), tick)
-			answer <- d
+			got, err := p.boxes[1].deliver(context.Background(), tick)
+			assert.NoError(cl.t, err)
+			answer <- got
 		}()
 		cl.align(time.Second)
 		go func() { _ = cl.nodes[0].m.Remove(context.Background(), "w") }()
