@@ -11,7 +11,7 @@ import (
 func init() { mutants = append(mutants, removeMutants, insideMutants) }
 
 var removeMutants = []mutant{
-	{name: "remove-does-not-wait", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-does-not-wait", breaks: []string{"CTL-1", "PER-5"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
 			if _, inside := core.TickFrom(ctx); inside || !m.is(name, core.StateRunning) {
 				return m.Manager.Remove(ctx, name)
@@ -35,7 +35,7 @@ var removeMutants = []mutant{
 			return m.Manager.Remove(context.WithoutCancel(ctx), name)
 		}
 	})},
-	{name: "remove-cancels-at-once", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-cancels-at-once", breaks: []string{"CTL-1", "PER-5"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
 			if _, inside := core.TickFrom(ctx); inside {
 				return m.Manager.Remove(ctx, name)

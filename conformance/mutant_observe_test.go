@@ -108,8 +108,8 @@ var skipMutants = []mutant{
 	{name: "counts-a-pause-as-overlap", breaks: []string{"OBS-2", "CTL-4"}, open: showing(func(w *core.WorkerStatus) {
 		w.Skips.Overlap, w.Skips.Paused = w.Skips.Overlap+w.Skips.Paused, 0
 	})},
-	{name: "does-not-tell-the-observers-of-skips", breaks: []string{"OBS-2", "CTL-4", "ERR-3", "PER-7"}, open: telling(func(e *core.Event) bool { return e.Kind != core.EventSkipped })},
-	{name: "tells-the-observers-of-one-slot-where-many-were-missed", breaks: []string{"OBS-2", "PER-7"}, open: telling(func(e *core.Event) bool {
+	{name: "does-not-tell-the-observers-of-skips", breaks: []string{"CTL-4", "ERR-3", "OBS-2", "PER-5", "PER-7"}, open: telling(func(e *core.Event) bool { return e.Kind != core.EventSkipped })},
+	{name: "tells-the-observers-of-one-slot-where-many-were-missed", breaks: []string{"OBS-2", "PER-5", "PER-7"}, open: telling(func(e *core.Event) bool {
 		e.Count = min(e.Count, 1)
 		return true
 	})},
@@ -122,6 +122,15 @@ var skipMutants = []mutant{
 			e.Tick.Slot = time.Time{}
 		}
 		return true
+	})},
+	{name: "says-nothing-of-what-falls-due-while-stop-waits", breaks: []string{"PER-5"}, open: altering(func(a *altered, o *core.Options) {
+		for i, observer := range o.Observers {
+			o.Observers[i] = func(e core.Event) {
+				if e.Kind != core.EventSkipped || !a.stopping.Load() {
+					observer(e)
+				}
+			}
+		}
 	})},
 	{name: "passes-over-what-was-missed-in-silence", breaks: []string{"OBS-2", "PER-7"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, _ int) {
 		e.deliver(job, slot, 0)

@@ -80,6 +80,14 @@ var orderCases = []kase{
 		require.Equal(t, core.Skips{Overlap: 4}, s, "skips after two runs of two and a half periods")
 	}},
 
+	{rule: "PER-5", name: "and-so-is-one-that-does-while-stop-waits-for-the-run", run: func(t *trial) {
+		t.overlapsToTheEnd(func(m core.Manager) error { return m.Stop(context.Background()) })
+	}},
+
+	{rule: "PER-5", name: "or-remove-does", needs: []core.Feature{core.FeatureRemove}, run: func(t *trial) {
+		t.overlapsToTheEnd(func(m core.Manager) error { return m.Remove(context.Background(), "w") })
+	}},
+
 	{rule: "PER-5", name: "a-slot-that-falls-due-in-a-triggered-run-is-skipped", needs: []core.Feature{core.FeatureTrigger}, run: func(t *trial) {
 		p := t.period()
 		next := midway(t, p)
@@ -163,4 +171,26 @@ func neverTwiceAtOnce(t *trial, worker string) {
 		before, c := calls[i-1], calls[i]
 		require.False(t, before.end.IsZero() || c.begin.Before(before.end), "%s begins while %s is in progress", c.tick, before.tick)
 	}
+}
+
+// overlapsToTheEnd ends a worker during a run that lasts for three and a half
+// periods, after the first: of the slots in it the observers are told as ever.
+func (t *trial) overlapsToTheEnd(end func(core.Manager) error) {
+	watch := &watcher{}
+	p := t.period()
+	next := midway(t, p)
+	m := t.running(core.Options{Observers: []core.Observer{watch.see}}, t.worker("w", core.Every(p), func(context.Context) error {
+		time.Sleep(3*p + p/2)
+		return nil
+	}))
+	until(t, next.Add(p+p/2))
+	ended := t.call("the end", func() error { return end(m) })
+	require.NoError(t, ended.within(2*p+t.soon()))
+	skips := 0
+	for _, e := range watch.seen(core.EventSkipped, "w") {
+		require.Equal(t, core.ReasonOverlap, e.Reason)
+		skips += e.Count
+	}
+	require.Equal(t, 3, skips, "slots skipped, with reason overlap: one before the end was called for, two while that waited")
+	require.Len(t, t.calls("w"), 1, "runs")
 }

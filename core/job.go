@@ -182,6 +182,28 @@ func (j *Job) skipped(tick Tick, reason SkipReason, n int, rearm bool) {
 	}
 }
 
+// passed counts the slots that fell due since Stop or Remove began to wait for a run
+// that has just ended: no engine delivers them, and they overlapped with it (PER-5).
+func (j *Job) passed(since time.Time) {
+	s, jitter := j.Schedule(), j.Jitter()
+	until := j.m.opts.Now().Add(-jitter)
+	first, err := next(s, since.Add(-jitter))
+	if err != nil || first.IsZero() || first.After(until) || isDelay(s) {
+		return
+	}
+	slot, before, _, err := CatchUp(s, first, until)
+	if err != nil {
+		return
+	}
+	reason := ReasonOverlap
+	j.mu.Lock()
+	if j.paused {
+		reason = ReasonPaused
+	}
+	j.mu.Unlock()
+	j.skip(j.Tick(slot), reason, before+1)
+}
+
 // Run delivers a tick and waits for its end. It is Go for an engine that has a
 // goroutine to spare.
 func (j *Job) Run(ctx context.Context, tick Tick) Result {

@@ -51,8 +51,9 @@ type extra struct {
 	parent context.Context // nil for context.Background(); never changed
 
 	// Guarded by job.mu.
-	over chan struct{} // closed at the end; made when somebody waits
-	last []func()      // what is left to do when it is over
+	over  chan struct{} // closed at the end; made when somebody waits
+	last  []func()      // what is left to do when it is over
+	since time.Time     // when Stop or Remove began to wait for it
 
 	awaits *run // whose end it waits for inside of Remove; guarded by m.mu
 
@@ -258,6 +259,10 @@ func (r *run) release(result Result) {
 	triggered := j.pending && j.phase == live
 	j.pending = false
 	rearm := isDelay(j.worker.Schedule) && j.phase == live && result.Outcome != Refused
+	var since time.Time
+	if r.awaited && !abandoned {
+		since = r.more().since
+	}
 	if r.done == nil && j.long == nil && !triggered && !rearm && !r.awaited {
 		r.isOver = true // nobody is to be told, and nothing follows
 		j.mu.Unlock()
@@ -265,6 +270,9 @@ func (r *run) release(result Result) {
 	}
 	j.mu.Unlock()
 
+	if !since.IsZero() {
+		j.passed(since)
+	}
 	if r.done != nil && !abandoned {
 		r.done(result)
 	}

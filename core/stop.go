@@ -115,6 +115,11 @@ func (j *Job) endRuns(cause error) *run {
 	j.pending = false
 	j.stopRetry()
 	r := j.cur
+	if r != nil && r.begun && j.long == nil && !j.led() {
+		if x := r.await(); x.since.IsZero() {
+			x.since = j.m.opts.Now()
+		}
+	}
 	j.mu.Unlock()
 	switch {
 	case r == nil:
