@@ -11,9 +11,6 @@ func (j *judge) account() {
 	if _, delay := j.w.Schedule.(core.AfterRun); delay {
 		return // its slots depend on its runs
 	}
-	if len(j.h.Nodes) == 0 {
-		return // nor is it known since when somebody was there to account for them
-	}
 	run := map[time.Time]bool{}
 	for i := range j.all {
 		if t := j.all[i].tick(); t.Manual == "" {
@@ -49,7 +46,7 @@ func (j *judge) over(last time.Time) time.Time {
 
 // due counts the slots that came while there were nodes, before a time.
 func (j *judge) due(until time.Time) (n int) {
-	for at := j.h.firstNode(); ; n++ {
+	for at := j.h.began(); ; n++ {
 		next, err := core.NextSlot(j.w.Schedule, at)
 		if err != nil || next.IsZero() || !next.Before(until) {
 			return n

@@ -359,6 +359,7 @@ func TestCheck(t *testing.T) {
 		{name: "out-of-order", story: begun().run(30, "a", 30).ends(31).run(32, "b", 15).ends(33), until: 35, want: []string{"PER-3"}},
 
 		{name: "a-slot-without-a-reason", story: begun().skip(30, "a", "paused", 30, 1).run(50, "b", 50).ends(51), until: 55, want: []string{"CLU-3", "OBS-2"}},
+		{name: "nobody-says-when-a-node-came-up", story: (&story{}).run(10, "a", 10).ends(11).run(20, "b", 20).ends(21), until: 25},
 		{
 			name: "slots-that-are-run-at-the-very-end",
 			story: (&story{}).at(10, Started, "a").run(10.2, "a", 10.2).ends(10.21).run(10.4, "a", 10.4).ends(10.41).

@@ -14,10 +14,7 @@ type span struct{ from, to time.Time }
 // schedule says, or within the failover time after what kept it from happening.
 func (j *judge) gaps() {
 	var spans []span
-	first := j.h.firstNode()
-	if first.IsZero() {
-		first = j.h.From
-	}
+	first := j.h.began()
 	spans = append(spans, span{first, first})
 	for _, r := range j.h.Of(j.w.Name) {
 		spans = append(spans, j.active(&r)...)
@@ -163,6 +160,14 @@ func (h *History) sufferedAfter(node string, from, to time.Time) []Fault {
 		}
 	}
 	return list
+}
+
+// began is when the first node came up, or else the first thing happened.
+func (h *History) began() time.Time {
+	if first := h.firstNode(); !first.IsZero() {
+		return first
+	}
+	return h.From
 }
 
 func (h *History) firstNode() (first time.Time) {
