@@ -270,14 +270,14 @@ func TestToolsTellOfATriggerThatWaited(t *testing.T) {
 // Runs so short that the next, a trigger's, has ended before the first was answered.
 func TestToolsTellOfARunThatIsFollowedByAnotherAtOnce(t *testing.T) {
 	play(t, func(s *stage) {
-		var m core.Manager
-		m = s.node("a", core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: func(ctx context.Context) error {
+		var m atomic.Value // of core.Manager
+		m.Store(s.node("a", core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: func(ctx context.Context) error {
 			if tick, _ := core.TickFrom(ctx); tick.Manual == "" {
-				assert.NoError(s, m.Trigger(ctx, "w"))
+				assert.NoError(s, m.Load().(core.Manager).Trigger(ctx, "w"))
 				return errDiskFull
 			}
 			return nil
-		}})
+		}}))
 		time.Sleep(2*time.Minute + time.Second)
 		s.ends(first, "archived", "disk full")
 	})
