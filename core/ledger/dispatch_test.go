@@ -258,7 +258,7 @@ func TestADeliveryThatIsEarlyElsewhere(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		shares := map[string]int{}
 		for _, r := range cl.of("w") {
-			if !r.ended.IsZero() {
+			if !r.ended.IsZero() && time.Since(r.ended) > lease/2 { // where it is polled, the other node is told late
 				shares[r.node]++
 				require.Equal(cl.t, core.Succeeded, p.last[r.tick.ID()].Outcome, "%s, which was run", r.tick)
 			}
