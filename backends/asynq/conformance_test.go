@@ -22,6 +22,7 @@ import (
 // TestConformance runs the suite in virtual time, each manager on a Redis of its
 // own.
 func TestConformance(t *testing.T) {
+	defer asynq.Few()()
 	conformance.Run(t, conformance.Backend{
 		Name: "asynq",
 		Open: func(opts core.Options) (core.Manager, error) {

@@ -41,12 +41,12 @@ func newDispatcher(cfg Config, s *store) *dispatcher {
 	return &dispatcher{cfg: cfg, store: s, sent: newSent(), registry: registry{store: s, lease: cfg.Lease}}
 }
 
-const (
-	// tokens is how many ticks asynq takes at a time. It is to be no limit: what
-	// is left in the queue does not wait its turn (ERR-7), but is missed. The source
-	// leaves ticks to others, and MaxConcurrent bounds those that run.
-	tokens = 1 << 17
+// tokens is how many ticks asynq takes at a time. It is to be no limit: what is left
+// in the queue does not wait its turn (ERR-7), but is missed. The source leaves ticks
+// to others, and MaxConcurrent bounds those that run.
+var tokens = 1 << 17
 
+const (
 	// forever is longer than any run: a worker's Timeout is kept by the
 	// manager, asynq's would abandon the run.
 	forever = 10 * 365 * 24 * time.Hour

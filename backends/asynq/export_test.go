@@ -30,3 +30,12 @@ func Enqueue(client redis.UniversalClient, tick core.Tick) error {
 	d.host.Now = time.Now
 	return d.Dispatch(context.Background(), tick)
 }
+
+// Few has asynq take no more ticks at a time than the suite needs, until the function
+// that it returns is called: asynq's server, when it stops, takes each of its tokens,
+// and the suite stops a thousand servers.
+func Few() (enough func()) {
+	many := tokens
+	tokens = 1 << 9
+	return func() { tokens = many }
+}

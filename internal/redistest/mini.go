@@ -55,6 +55,9 @@ func (m *Mini) Client(node string) *redis.Client {
 		ContextTimeoutEnabled: true,
 		Protocol:              2,
 		PipelinePoolSize:      -1,
+		// Nobody is to wait for a connection: that is done by a timer which go-redis
+		// keeps for the next that waits, in another bubble perhaps, where it is fatal.
+		PoolSize: 1000,
 		// It would look the address up, which a bubble does not survive.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
