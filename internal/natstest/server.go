@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
+	_ "unsafe" // for go:linkname
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -41,7 +43,16 @@ type Option func(*server.Options)
 func InProcess(o *server.Options) {
 	o.DontListen = true
 	o.PingInterval, o.SyncInterval = 24*time.Hour, 24*time.Hour
+	seldom.Do(func() { statistics = 24 * time.Hour })
 }
+
+// statistics is how often a server publishes its own, which takes it two looks into
+// /proc: there is no option for it.
+//
+//go:linkname statistics github.com/nats-io/nats-server/v2/server.statsHBInterval
+var statistics time.Duration
+
+var seldom sync.Once
 
 // Dir keeps the server's data in a directory that outlives it. Without it they
 // are in a temporary one, which Stop removes.
