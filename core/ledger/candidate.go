@@ -53,6 +53,7 @@ type candidate struct {
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched
 	dispatching bool
+	undelivered int       // how often it could not be dispatched, one after the other
 	asked       time.Time // the latest slot that was delivered here
 	waiters     []*waiter
 }

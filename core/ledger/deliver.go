@@ -279,12 +279,17 @@ func (c *candidate) dispatchNow() {
 		cancel()
 		c.e.contacted(err)
 		if err != nil {
+			c.mu.Lock()
+			wait := c.e.pace() / 20 << min(c.undelivered, 3)
+			c.undelivered++
+			c.mu.Unlock()
 			if c.e.life.Err() == nil {
-				c.e.timers.after(c.e.pace()/20, func() { c.e.sender.add(c.dispatchNow) })
+				c.e.timers.after(wait, func() { c.e.sender.add(c.dispatchNow) })
 			}
 			return
 		}
 		c.mu.Lock()
+		c.undelivered = 0
 		if c.toDispatch.Equal(slot) {
 			c.toDispatch = time.Time{}
 		}
