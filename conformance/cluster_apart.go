@@ -15,21 +15,21 @@ func init() { groups = append(groups, apartCases) }
 // CLU-7 and CLU-8: clusters that share a broker, and clocks that do not agree.
 var apartCases = []kase{
 	clustered("CLU-7", "each-namespace-runs-each-slot", nil, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		w := work("w", core.Every(p), takes(p/4))
 		for _, ns := range []string{"red", "blue"} {
 			c.startAt(ns+"-a", site{namespace: ns}, w)
 			c.startAt(ns+"-b", site{namespace: ns}, w)
 		}
-		c.sleep(20 * p)
+		c.sleep(10 * p)
 		for _, ns := range []string{"red", "blue"} {
-			c.punctual(c.runs(ns+"/w"), series(slot, p, 20), "the other namespace has a worker of that name")
+			c.punctual(c.runs(ns+"/w"), series(slot, p, 10), "the other namespace has a worker of that name")
 		}
 	}),
 
 	clustered("CLU-7", "a-pause-a-trigger-and-the-status-are-one-namespaces", []core.Feature{core.FeaturePause, core.FeatureTrigger}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		w := work("w", core.Every(p), nothing)
 		red, blue := c.startAt("red", site{namespace: "red"}, w), c.startAt("blue", site{namespace: "blue"}, w)
@@ -50,7 +50,7 @@ var apartCases = []kase{
 			c.startAt(ns+"-a", site{namespace: ns}, work("long", nil, hangs))
 			c.startAt(ns+"-b", site{namespace: ns}, work("long", nil, hangs))
 		}
-		c.sleep(10 * c.period())
+		c.sleep(10 * c.failover())
 		assert.Len(c, c.runs("red/long"), 1, "runs in the one namespace")
 		assert.Len(c, c.runs("blue/long"), 1, "runs in the other")
 	}),
@@ -115,7 +115,7 @@ var apartCases = []kase{
 
 // skewed has nodes whose clocks differ a little.
 func (c *cluster) skewed(clocks map[string]time.Duration) {
-	p := c.period()
+	p := c.brisk()
 	slot := midway(c.trial, p)
 	w := work("w", core.Every(p), takes(time.Second))
 	second := work("second", core.Every(max(time.Second, c.features.MinPeriod)), nothing)
@@ -134,14 +134,14 @@ func (c *cluster) skewed(clocks map[string]time.Duration) {
 
 // farOff has one node of two whose clock is far from the broker's.
 func (c *cluster) farOff(ahead time.Duration) {
-	p := c.period()
+	p := c.brisk()
 	slot := midway(c.trial, p)
 	var brokers watcher
 	w := work("w", core.Every(p), nothing)
 	c.startAt("off", site{ahead: ahead, options: core.Options{Observers: []core.Observer{brokers.see}}}, w)
 	c.start("right", w)
-	c.sleep(20 * p)
-	c.rerouted(c.runs("w"), series(slot, p, 20), "one node's clock is right")
+	c.sleep(10 * p)
+	c.rerouted(c.runs("w"), series(slot, p, 10), "one node's clock is right")
 	for _, r := range c.runs("w") {
 		assert.Equal(c, "right", r.Node, "the node that ran %s", r.Tick.ID())
 	}

@@ -17,7 +17,7 @@ func init() { groups = append(groups, chaosCases) }
 // thought of. The same seed makes the same faults.
 var chaosCases = func() (cases []kase) {
 	for seed, rule := range []string{"CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2"} {
-		c := clustered(rule, "through-chaos", nil, func(c *cluster) { c.chaos(uint64(seed), 20*c.failover(), rule != "OBS-2") })
+		c := clustered(rule, "through-chaos", nil, func(c *cluster) { c.chaos(uint64(seed), 12*c.failover(), rule != "OBS-2") })
 		c.slow = true
 		cases = append(cases, c)
 	}

@@ -16,12 +16,12 @@ func init() { groups = append(groups, clusterControlCases) }
 // CTL-3, CTL-4, PER-6 and PER-10 across the instances.
 var clusterControlCases = []kase{
 	clustered("CTL-3", "in-a-cluster-it-runs-once", triggers, func(c *cluster) {
-		midway(c.trial, c.period())
+		midway(c.trial, c.brisk())
 		nodes := c.three(work("w", c.rarely(), nothing))
 		for n, from := range nodes {
 			c.trigger(from.m, "w")
 			c.await(c.promptly(), "w", n+1)
-			c.sleep(c.period())
+			c.sleep(c.brisk())
 			assert.Len(c, c.runs("w"), n+1, "runs, of as many triggers, one from each node")
 		}
 	}),
@@ -36,7 +36,7 @@ var clusterControlCases = []kase{
 				c.trigger(n.m, "w")
 			}
 		}
-		c.sleep(10 * p)
+		c.sleep(6 * p)
 		assert.Len(c, c.runs("w"), 2, "runs: of the slot, and of nine triggers on three nodes while it was run")
 	}),
 
@@ -48,7 +48,7 @@ var clusterControlCases = []kase{
 		c.await(c.promptly(), "w", 1)
 		c.trigger(nodes[1].m, "w")
 		c.trigger(nodes[2].m, "w")
-		c.sleep(10 * p)
+		c.sleep(6 * p)
 		assert.Len(c, c.runs("w"), 2, "runs")
 	}),
 
@@ -68,7 +68,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-3", "in-a-cluster-it-is-beside-the-schedule", triggers, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), takes(time.Second)))
 		for i := range 9 {
@@ -81,7 +81,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-4", "a-pause-on-one-node-holds-on-all", pauses, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), nothing), work("other", core.Every(p), nothing))
 		c.sleep(2 * p)
@@ -108,7 +108,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-4", "a-pause-holds-at-once", pauses, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), nothing))
 		for n := range 6 { // Pause returns just before the slot
@@ -146,7 +146,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-4", "a-pause-lets-a-run-elsewhere-go-on", pauses, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), takes(2*p+p/4)))
 		until(c.trial, slot.Add(p/8))
@@ -161,7 +161,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-4", "a-pause-holds-for-workers-that-each-instance-runs", []core.Feature{core.FeaturePause, core.FeaturePerInstance}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		w := work("each", core.Every(p), nothing)
 		w.Scope = core.PerInstance
@@ -205,7 +205,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("PER-6", "in-a-cluster-each-start-is-a-trigger", []core.Feature{core.FeatureRunOnStart}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		w := work("w", c.rarely(), takes(time.Second))
 		w.RunOnStart = true
@@ -221,13 +221,13 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("PER-10", "in-a-cluster-the-delay-counts-from-the-last-run-wherever", []core.Feature{core.FeatureDelay}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		began := time.Now()
 		c.three(work("w", core.Delay(p), takes(p/3)))
-		c.sleep(40 * p)
+		c.sleep(20 * p)
 		runs := c.runs("w")
-		require.Len(c, runs, 30, "runs in forty periods, of one and a third each")
+		require.Len(c, runs, 15, "runs in twenty periods, of one and a third each")
 		c.delayed(runs, began, p)
 	}),
 
@@ -246,7 +246,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("PER-10", "a-node-that-comes-later-does-not-begin-anew", []core.Feature{core.FeatureDelay}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		began := time.Now()
 		w := work("w", core.Delay(p), nothing)
@@ -262,7 +262,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("PER-10", "a-triggered-run-elsewhere-counts", []core.Feature{core.FeatureDelay, core.FeatureTrigger}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		nodes := c.three(work("w", core.Delay(p), nothing))
 		for i := range 6 {

@@ -59,7 +59,7 @@ var crashCases = []kase{
 		p := max(time.Second, c.features.MinPeriod)
 		c.align(time.Minute)
 		c.three(work("w", core.Every(p), nothing), work("busy", core.Every(p), takes(3*p)))
-		for range 5 {
+		for range 3 {
 			c.sleep(7 * p)
 			c.down()
 			c.sleep(c.failover() / 4)

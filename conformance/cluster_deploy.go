@@ -15,22 +15,22 @@ func init() { groups = append(groups, deployCases) }
 // CLU-5: nodes that differ in their workers.
 var deployCases = []kase{
 	clustered("CLU-5", "a-worker-runs-where-it-exists", nil, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		both, only := work("both", core.Every(p), nothing), work("only", core.Every(p), nothing)
 		c.start("a", both)
 		c.start("b", both, only)
 		c.start("c", both)
-		c.sleep(20 * p)
+		c.sleep(10 * p)
 		for _, r := range c.runs("only") {
 			require.Equal(c, "b", r.Node, "the node that runs the worker which b alone has")
 		}
-		c.rerouted(c.runs("only"), series(slot, p, 20), "the worker that one node has")
-		c.punctual(c.runs("both"), series(slot, p, 20), "the worker that all have")
+		c.rerouted(c.runs("only"), series(slot, p, 10), "the worker that one node has")
+		c.punctual(c.runs("both"), series(slot, p, 10), "the worker that all have")
 	}),
 
 	clustered("CLU-5", "a-rolling-deploy-loses-and-fails-nothing", nil, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		gone, stays, new := work("gone", core.Every(p), takes(p/4)), work("stays", core.Every(p), takes(p/4)), work("new", core.Every(p), takes(p/4))
 		before := []*node{c.start("a1", gone, stays), c.start("b1", gone, stays), c.start("c1", gone, stays)}
@@ -77,7 +77,7 @@ var deployCases = []kase{
 		c.start("c")
 		c.await(p, "w", 1)
 		a.kill()
-		c.sleep(10 * p)
+		c.sleep(3 * p)
 		require.Len(c, c.runs("w"), 1, "runs while nobody has the worker")
 		assert.Zero(c, c.seen().Skipped("w"), "slots skipped while nobody has the worker")
 		d := c.start("d")
@@ -100,7 +100,7 @@ var deployCases = []kase{
 	}),
 
 	clustered("CLU-5", "a-worker-removed-on-one-node-runs-on-the-others", []core.Feature{core.FeatureRemove}, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), takes(time.Second)))
 		for _, n := range nodes[:2] {

@@ -15,7 +15,7 @@ func init() { groups = append(groups, leaseCases) }
 // CLU-9 and CLU-10: fencing tokens, and leases that are lost.
 var leaseCases = []kase{
 	clustered("CLU-9", "they-rise-over-slots-and-triggers-and-nodes", triggers, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), nothing))
 		for range 10 {
@@ -69,7 +69,7 @@ var leaseCases = []kase{
 		w := work("w", core.Every(max(p/60, c.features.MinPeriod)), nothing)
 		c.startAt("a", site{ahead: -2e9}, w)
 		c.startAt("b", site{ahead: 2e9}, w)
-		c.sleep(5 * p)
+		c.sleep(3 * p)
 		assert.Greater(c, len(c.runs("w")), 100, "runs")
 	}),
 

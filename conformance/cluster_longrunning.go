@@ -18,7 +18,7 @@ var clusterLongCases = []kase{
 	clustered("LNG-3", "one-of-three-nodes-runs-it", longRunning, func(c *cluster) {
 		c.three(work("long", nil, hangs))
 		c.await(c.promptly(), "long", 1)
-		c.sleep(100 * c.failover())
+		c.sleep(10 * c.failover())
 		c.alone(1)
 		assert.Zero(c, c.runs("long")[0].Lost, "the end of its context")
 	}),
@@ -41,7 +41,7 @@ var clusterLongCases = []kase{
 	clustered("LNG-3", "a-short-outage-does-not-end-it", longRunning, func(c *cluster) {
 		c.three(work("long", nil, hangs))
 		c.await(c.promptly(), "long", 1)
-		for range 10 {
+		for range 5 {
 			c.sleep(c.failover())
 			c.down()
 			c.sleep(c.failover() / 4)
@@ -61,20 +61,20 @@ var clusterLongCases = []kase{
 		assert.Equal(c, core.ErrLeaseLost.Error(), first.Cause, "why its context has ended, after an outage of twice the failover time")
 		c.up()
 		c.await(c.failover()+c.slack(), "long", 2)
-		c.sleep(10 * c.failover())
+		c.sleep(4 * c.failover())
 		c.alone(2)
 	}),
 
 	clustered("LNG-3", "one-that-is-done-is-done-for-all", longRunning, func(c *cluster) {
 		nodes := c.three(work("long", nil, takes(c.failover()/2)))
 		c.await(c.promptly(), "long", 1)
-		c.sleep(20 * c.failover())
+		c.sleep(6 * c.failover())
 		c.alone(1)
 		for _, n := range nodes {
 			assert.Equal(c, core.StateDone, c.status(n.m, "long").State, "the state on %s", n.name)
 		}
 		c.on(c.runs("long")[0]).kill()
-		c.sleep(20 * c.failover())
+		c.sleep(6 * c.failover())
 		c.alone(1)
 	}),
 
@@ -83,7 +83,7 @@ var clusterLongCases = []kase{
 		w.Retry.Backoff = core.Constant(c.failover() / 3)
 		c.three(w)
 		c.await(c.promptly()+6*c.failover()/3, "long", 6)
-		c.sleep(20 * c.failover())
+		c.sleep(6 * c.failover())
 		c.alone(6)
 	}),
 
@@ -94,12 +94,12 @@ var clusterLongCases = []kase{
 			c.sleep(c.failover())
 			require.NoError(c, n.m.Pause(context.Background(), "long"))
 			c.eventually(c.failover(), "its context ends", func() bool { return allOver(c.runs("long")) })
-			c.sleep(5 * c.failover())
+			c.sleep(3 * c.failover())
 			c.alone(i + 1)
 			require.NoError(c, nodes[(i+1)%3].m.Resume(context.Background(), "long"))
 			c.await(c.failover(), "long", i+2)
 		}
-		c.sleep(5 * c.failover())
+		c.sleep(3 * c.failover())
 		c.alone(4)
 	}),
 
@@ -123,7 +123,7 @@ var clusterLongCases = []kase{
 			c.trigger(n.m, "long")
 			c.await(c.promptly(), "long", i+2)
 		}
-		c.sleep(10 * c.failover())
+		c.sleep(4 * c.failover())
 		c.alone(4)
 	}),
 }
@@ -149,7 +149,7 @@ func (c *cluster) takeover(within time.Duration, cause error, end func(*node)) {
 		}
 		assert.Greater(c, runs[n+1].Tick.Fence, runs[n].Tick.Fence, "the fencing token")
 	}
-	c.sleep(10 * c.failover())
+	c.sleep(4 * c.failover())
 	c.alone(3)
 	c.holds("CLU-9")
 }

@@ -88,19 +88,19 @@ var outageCases = []kase{
 		p := c.period()
 		midway(c.trial, p)
 		var workers []core.Worker
-		for i := range 10 {
+		for i := range 5 {
 			workers = append(workers, work(numbered("w", i), core.Every(time.Second), nothing))
 		}
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("case", c.name)))
 		nodes := c.three(workers...)
 		c.sleep(p)
 		c.down()
-		c.sleep(5 * p)
+		c.sleep(2 * p)
 		before := c.goroutines()
-		c.sleep(15 * p)
-		assert.LessOrEqual(c, c.goroutines(), before+100, "goroutines after twenty periods without a broker; there were %d after five", before)
+		c.sleep(4 * p)
+		assert.LessOrEqual(c, c.goroutines(), before+100, "goroutines after six periods without a broker; there were %d after two", before)
 		for _, n := range nodes {
-			assert.Len(c, n.m.Workers(), 10, "the workers of %s", n.name)
+			assert.Len(c, n.m.Workers(), 5, "the workers of %s", n.name)
 		}
 		c.up()
 		c.sleep(p)
@@ -177,7 +177,7 @@ var outageCases = []kase{
 		p := c.period()
 		midway(c.trial, p)
 		c.start("a", work("w", core.Every(p), nothing))
-		c.sleep(20 * p)
+		c.sleep(5 * p)
 		b := c.start("b")
 		slot := midway(c.trial, p)
 		b.add(work("new", core.Every(p), nothing))
@@ -187,7 +187,7 @@ var outageCases = []kase{
 	}),
 }
 
-// outage has the broker be away for twenty slots.
+// outage has the broker be away for six slots.
 func (c *cluster) outage(with func(*core.Worker), want int) {
 	p := c.period()
 	slot := midway(c.trial, p)
@@ -196,19 +196,19 @@ func (c *cluster) outage(with func(*core.Worker), want int) {
 	c.three(w)
 	c.sleep(2 * p)
 	c.down()
-	c.sleep(20 * p)
+	c.sleep(6 * p)
 	c.up()
 	c.sleep(p / 3)
 	runs := c.slots("w")
-	ran := append(series(slot, p, 2), series(slot.Add(21*p), p, want)...)
-	require.Equal(c, stamps(ran), stamps(runs), "the slots that were run, before and after twenty periods without a broker")
-	assert.Equal(c, core.Skips{Missed: uint64(20 - want)}, c.seen().Skipped("w"), "slots skipped, on all nodes")
+	ran := append(series(slot, p, 2), series(slot.Add(7*p), p, want)...)
+	require.Equal(c, stamps(ran), stamps(runs), "the slots that were run, before and after six periods without a broker")
+	assert.Equal(c, core.Skips{Missed: uint64(6 - want)}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 	c.sleep(2 * p)
-	c.punctual(c.runs("w")[len(ran):], series(slot.Add(22*p), p, 2), "the next slots are as usual")
+	c.punctual(c.runs("w")[len(ran):], series(slot.Add(8*p), p, 2), "the next slots are as usual")
 	c.holds("OBS-2", "CLU-1")
 }
 
-// absence has no instance be there for twenty slots.
+// absence has no instance be there for six slots.
 func (c *cluster) absence(end func(*node)) {
 	p := c.period()
 	slot := midway(c.trial, p)
@@ -218,17 +218,17 @@ func (c *cluster) absence(end func(*node)) {
 	for _, n := range nodes {
 		end(n)
 	}
-	c.sleep(20 * p)
+	c.sleep(6 * p)
 	c.start("d", w)
 	c.start("e", w)
 	c.sleep(p / 3)
 	want := series(slot, p, 2)
 	missed := uint64(0)
 	if c.features.Memory {
-		want = append(want, slot.Add(21*p))
-		missed = 19
+		want = append(want, slot.Add(7*p))
+		missed = 5
 	}
-	require.Equal(c, stamps(want), stamps(c.slots("w")), "the slots that were run, before and after twenty periods without an instance")
+	require.Equal(c, stamps(want), stamps(c.slots("w")), "the slots that were run, before and after six periods without an instance")
 	assert.Equal(c, core.Skips{Missed: missed}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 }
 

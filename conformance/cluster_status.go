@@ -21,7 +21,7 @@ var clusterStatusCases = []kase{
 		fails := errors.New("the disk is full")
 		nodes := c.three(work("w", core.Every(p), takes(time.Second)), work("fails", core.Every(p), func(context.Context) error { return fails }))
 		nodes = append(nodes, c.startAt("watches", site{ahead: 0}, work("w", core.Every(p), takes(time.Second)), work("fails", core.Every(p), func(context.Context) error { return fails })))
-		for range 10 {
+		for range 4 {
 			c.sleep(p)
 			for _, w := range []string{"w", "fails"} {
 				runs := c.runs(w)
@@ -108,10 +108,10 @@ var clusterStatusCases = []kase{
 	}),
 
 	clustered("OBS-1", "runs-are-counted-where-they-ended", nil, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		midway(c.trial, p)
 		nodes := c.three(work("w", core.Every(p), nothing))
-		c.sleep(50 * p)
+		c.sleep(20 * p)
 		var sum uint64
 		for _, n := range nodes {
 			runs := c.status(n.m, "w").Runs
@@ -124,7 +124,7 @@ var clusterStatusCases = []kase{
 			assert.Equal(c, here, runs, "runs on %s", n.name)
 			sum += runs
 		}
-		assert.EqualValues(c, 50, sum, "runs on all nodes")
+		assert.EqualValues(c, 20, sum, "runs on all nodes")
 	}),
 
 	clustered("OBS-1", "the-next-slot-is-the-same-on-all", nil, func(c *cluster) {
@@ -147,12 +147,12 @@ var clusterStatusCases = []kase{
 	}),
 
 	clustered("OBS-2", "in-a-cluster-an-overlap-is-counted-once", nil, func(c *cluster) {
-		p := c.period()
+		p := c.brisk()
 		slot := midway(c.trial, p)
 		c.three(work("w", core.Every(p), takes(4*p+p/4)))
-		until(c.trial, slot.Add(49*p+p/2))
-		assert.Len(c, c.runs("w"), 10, "runs in fifty periods, of four and a quarter each")
-		assert.Equal(c, core.Skips{Overlap: 40}, c.seen().Skipped("w"), "slots skipped, on all nodes")
+		until(c.trial, slot.Add(24*p+p/2))
+		assert.Len(c, c.runs("w"), 5, "runs in twenty-five periods, of four and a quarter each")
+		assert.Equal(c, core.Skips{Overlap: 20}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 	}),
 
 	clustered("OBS-2", "in-a-cluster-slots-that-overlap-with-a-crashed-run", nil, func(c *cluster) {

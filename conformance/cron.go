@@ -22,21 +22,21 @@ var crons = []core.Feature{core.FeatureCron}
 // January 2024, whose first is a Monday.
 var cronCases = []kase{
 	{rule: "CRN-1", name: "five-fields-with-ranges-steps-lists-and-names", needs: crons, virtual: true, run: func(t *trial) {
-		runsAt(t, at("2024-01-03T00:00:00Z"), 2*24*time.Hour, "02 15:04", map[string]string{ // Wednesday and Thursday
-			"30 9 * * *":              "03 09:30, 04 09:30",
-			"0 8-10 4 * *":            "04 08:00, 04 09:00, 04 10:00",
+		runsAt(t, at("2024-01-03T22:00:00Z"), 12*time.Hour, "02 15:04", map[string]string{ // Wednesday and Thursday
+			"30 9 * * *":              "04 09:30",
+			"0 6-8 4 * *":             "04 06:00, 04 07:00, 04 08:00",
 			"10-20/5 7 4 1 *":         "04 07:10, 04 07:15, 04 07:20",
-			"*/20 6 3 * *":            "03 06:00, 03 06:20, 03 06:40",
-			"50/4 6 3 * *":            "03 06:50, 03 06:54, 03 06:58",
-			"5,50,5 1,13 4 * *":       "04 01:05, 04 01:50, 04 13:05, 04 13:50",
-			"0 0,6-8,20-23/2 4 * *":   "04 00:00, 04 06:00, 04 07:00, 04 08:00, 04 20:00, 04 22:00",
+			"*/20 23 3 * *":           "03 23:00, 03 23:20, 03 23:40",
+			"50/4 23 3 * *":           "03 23:50, 03 23:54, 03 23:58",
+			"5,50,5 1,3 4 * *":        "04 01:05, 04 01:50, 04 03:05, 04 03:50",
+			"0 0,6-8,2-5/2 4 * *":     "04 00:00, 04 02:00, 04 04:00, 04 06:00, 04 07:00, 04 08:00",
 			"59 23 * jan mon-WED,Fri": "03 23:59",
-			"59 23 * jan Thu,sat":     "04 23:59",
-			"0 12 * 1-2,DEC 1-5/2":    "03 12:00",
-			"0 12 * 1-2,DEC 2-6/2":    "04 12:00",
-			"0 12 * FEB-MAR *":        "",
-			"0 12 ? * THU":            "04 12:00",
-			"  0   12 4 1   *  ":      "04 12:00",
+			"59 2 * jan Thu,sat":      "04 02:59",
+			"0 23 * 1-2,DEC 1-5/2":    "03 23:00",
+			"0 5 * 1-2,DEC 2-6/2":     "04 05:00",
+			"0 5 * FEB-MAR *":         "",
+			"0 5 ? * THU":             "04 05:00",
+			"  0   5 4 1   *  ":       "04 05:00",
 		})
 	}},
 
@@ -54,7 +54,7 @@ var cronCases = []kase{
 	}},
 
 	{rule: "CRN-1", name: "sunday-is-0-and-7", needs: crons, virtual: true, run: func(t *trial) {
-		runsAt(t, at("2024-01-06T11:00:00Z"), 50*time.Hour, "02 15:04", map[string]string{ // from Saturday to Monday
+		runsAtNoon(t, "2024-01-06", 3, map[string]string{ // from Saturday to Monday
 			"0 12 * * 0":       "07 12:00",
 			"0 12 * * 7":       "07 12:00",
 			"0 12 * * SUN":     "07 12:00",
@@ -80,7 +80,7 @@ var cronCases = []kase{
 			"@every 1h30m": "2024-01-01T01:30:00Z",
 		}
 		m := t.running(core.Options{})
-		names := addCrons(t, m, slices.Sorted(maps.Keys(want)))
+		names := addCrons(t, m, "w", slices.Sorted(maps.Keys(want)))
 		for expr, next := range want {
 			assert.Equal(t, next, t.status(m, names[expr]).Next.Format(time.RFC3339), "the first slot of %s", expr)
 		}
@@ -90,7 +90,7 @@ var cronCases = []kase{
 	}},
 
 	{rule: "CRN-1", name: "either-day-is-enough-where-both-are-restricted", needs: crons, virtual: true, run: func(t *trial) {
-		runsAt(t, at("2024-01-11T11:00:00Z"), 50*time.Hour, "02 15:04", map[string]string{ // from Thursday to Saturday
+		runsAtNoon(t, "2024-01-11", 3, map[string]string{ // from Thursday to Saturday
 			"0 12 13 * FRI":    "12 12:00, 13 12:00",
 			"0 12 4,11 * 4":    "11 12:00",
 			"0 12 12-13 1 3-4": "11 12:00, 12 12:00, 13 12:00",
@@ -108,7 +108,7 @@ var cronCases = []kase{
 	{rule: "CRN-1", name: "29-february-is-found-across-a-century-year", needs: crons, virtual: true, run: func(t *trial) {
 		until(t, at("2096-03-01T00:00:00Z"))
 		m := t.running(core.Options{})
-		names := addCrons(t, m, []string{"0 0 29 2 *", "0 0 29 FEB */7"})
+		names := addCrons(t, m, "w", []string{"0 0 29 2 *", "0 0 29 FEB */7"})
 		require.Equal(t, "2104-02-29T00:00:00Z", t.status(m, names["0 0 29 2 *"]).Next.Format(time.RFC3339), "2100 is no leap year")
 		require.Equal(t, "2128-02-29T00:00:00Z", t.status(m, names["0 0 29 FEB */7"]).Next.Format(time.RFC3339), "a leap day that is a Sunday")
 	}},
@@ -186,22 +186,50 @@ var cronCases = []kase{
 func runsAt(t *trial, start time.Time, pass time.Duration, layout string, want map[string]string) {
 	until(t, start.Add(-1)) // so that a slot at the very start counts
 	m := t.running(core.Options{})
-	names := addCrons(t, m, slices.Sorted(maps.Keys(want)))
+	names := map[string][]string{}
+	for expr, name := range addCrons(t, m, "w", slices.Sorted(maps.Keys(want))) {
+		names[expr] = []string{name}
+	}
 	until(t, start.Add(pass-1))
+	checkSlots(t, layout, names, want)
+}
+
+// runsAtNoon is runsAt around the noons of some days, with a manager of its own for
+// each: in the nights nothing is due, and an engine's own doings cost.
+func runsAtNoon(t *trial, first string, days int, want map[string]string) {
+	names := map[string][]string{}
+	for day := range days {
+		noon := at(first+"T12:00:00Z").AddDate(0, 0, day)
+		until(t, noon.Add(-time.Hour))
+		m := t.running(core.Options{})
+		for expr, name := range addCrons(t, m, fmt.Sprintf("day%d-", day), slices.Sorted(maps.Keys(want))) {
+			names[expr] = append(names[expr], name)
+		}
+		until(t, noon.Add(time.Hour))
+		t.must(m.Stop(context.Background()), "Stop")
+	}
+	checkSlots(t, "02 15:04", names, want)
+}
+
+// checkSlots compares the slots that the workers of each expression ran with those
+// given, in a layout of package time.
+func checkSlots(t *trial, layout string, names map[string][]string, want map[string]string) {
 	for expr, slots := range want {
 		var got []string
-		for _, slot := range slotsRun(t, names[expr]) {
-			got = append(got, slot.UTC().Format(layout))
+		for _, name := range names[expr] {
+			for _, slot := range slotsRun(t, name) {
+				got = append(got, slot.UTC().Format(layout))
+			}
 		}
 		assert.Equal(t, slots, strings.Join(got, ", "), "the slots of %q", expr)
 	}
 }
 
 // addCrons adds a worker for each expression and returns their names.
-func addCrons(t *trial, m core.Manager, exprs []string, opts ...core.CronOption) map[string]string {
+func addCrons(t *trial, m core.Manager, prefix string, exprs []string, opts ...core.CronOption) map[string]string {
 	names := map[string]string{}
 	for i, expr := range exprs {
-		names[expr] = fmt.Sprintf("w%d", i)
+		names[expr] = numbered(prefix, i)
 		t.note("%s is %q", names[expr], expr)
 		t.must(m.Add(context.Background(), t.worker(names[expr], core.Cron(expr, opts...), nil)), fmt.Sprintf("Add %q", expr))
 	}

@@ -57,10 +57,10 @@ func longBackoffCases() (cases []kase) {
 		}},
 		kase{rule: "LNG-2", name: "one-that-fails-at-once-after-a-long-backoff-has-not-stayed-up", needs: longRunning, virtual: true, run: func(t *trial) {
 			w := t.worker("long", nil, fails)
-			w.Retry.Backoff = core.Exponential(time.Hour, 100*time.Hour)
+			w.Retry.Backoff = core.Exponential(15*time.Minute, 100*time.Hour)
 			t.running(core.Options{}, w)
-			t.sleep(20 * time.Hour)
-			t.waited("long", time.Hour, 2*time.Hour, 4*time.Hour, 8*time.Hour)
+			t.sleep(4 * time.Hour)
+			t.waited("long", 15*time.Minute, 30*time.Minute, time.Hour, 2*time.Hour)
 		}},
 		kase{rule: "LNG-2", name: "nil-is-done", needs: longRunning, run: func(t *trial) {
 			w := t.worker("long", nil, nil)
