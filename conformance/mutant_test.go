@@ -101,7 +101,7 @@ func sorted(s []string) []string {
 func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range suite() {
-		name := c.rule + "/" + c.name
+		name := c.id()
 		require.False(t, seen[name], "a second case of the name %s", name)
 		seen[name] = true
 	}

@@ -178,7 +178,7 @@ func Processes(t *testing.T, b Backend) {
 		judged = allAtOnce(t, b, processCases, report.Features, machine)
 	}
 	for _, c := range processCases {
-		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
+		t.Run(c.id(), func(t *testing.T) {
 			v := judged(t, c)
 			report.add(c, v)
 			for what, times := range v.Measured {

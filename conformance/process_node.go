@@ -28,7 +28,8 @@ type Opener func(address string, node Node, opts core.Options) (core.Manager, er
 //
 //	func TestMain(m *testing.M) { conformance.Main(m, open) }
 //
-// It defines the flags -duration and -seed, see Soak.
+// It defines the flags -duration and -seed, see Soak, and -shards: how many processes
+// share the cases of a Run in virtual time, which is one where nothing else is said.
 func Main(m *testing.M, open Opener) {
 	ServeNode(open)
 	os.Exit(m.Run())
@@ -40,6 +41,7 @@ func ServeNode(open Opener) {
 	if flag.Lookup("duration") == nil {
 		flag.DurationVar(&soakFor, "duration", 0, "how long the soak test goes on; 0 leaves it out")
 		flag.Uint64Var(&soakSeed, "seed", 0, "what the soak test's faults are drawn from; 0 is the time")
+		flag.IntVar(&shards, "shards", 1, "how many processes share the cases of the suite in virtual time")
 	}
 	if os.Getenv(nodeEnv) == "" {
 		return

@@ -92,6 +92,16 @@ func (r *Report) add(c kase, v verdict) {
 	r.Cases = append(r.Cases, CaseReport{Rule: c.rule, Case: c.name, Status: v.Status, Reason: v.Reason})
 }
 
+// sort puts the cases into the suite's order, whoever came to them first.
+func (r *Report) sort() {
+	at := map[string]int{}
+	for i, c := range suite() {
+		at[c.id()] = i
+	}
+	place := func(c CaseReport) int { return at[c.Rule+"/"+c.Case] }
+	slices.SortFunc(r.Cases, func(a, b CaseReport) int { return place(a) - place(b) })
+}
+
 // Rule returns the status of a rule: failed if a case of it failed, passed if
 // one passed, else unsupported or skipped; skipped where there is no case.
 func (r *Report) Rule(id string) Status {
@@ -110,12 +120,16 @@ func (r *Report) Rule(id string) Status {
 	return status
 }
 
+// reportEnv names the directory for reports.
+const reportEnv = "TICKWORK_REPORT"
+
 // save writes the report where the environment asks for it.
 func (r *Report) save(t *testing.T) {
-	dir := os.Getenv("TICKWORK_REPORT")
+	dir := os.Getenv(reportEnv)
 	if dir == "" {
 		return
 	}
+	r.sort()
 	name := r.Backend
 	if r.Profile != "virtual" {
 		name += "-" + r.Profile
@@ -125,7 +139,7 @@ func (r *Report) save(t *testing.T) {
 		err = os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644)
 	}
 	if err != nil {
-		t.Errorf("conformance: the report cannot be written to TICKWORK_REPORT=%s: %v", dir, err)
+		t.Errorf("conformance: the report cannot be written to %s=%s: %v", reportEnv, dir, err)
 	}
 }
 

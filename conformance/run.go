@@ -20,21 +20,32 @@ import (
 // that a day of schedule takes milliseconds and nothing depends on the machine.
 //
 // Where the environment variable TICKWORK_REPORT names a directory, the report
-// is written there as <name>.json.
+// is written there as <name>.json. With the flag -shards, see Main, several processes
+// share the cases in virtual time.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Name == "" || b.Open == nil {
 		t.Fatal("conformance: a Backend needs a Name and an Open")
 	}
-	report := newReport(b, features(t, b))
-	judged := judgeAll(t, b, report.Features)
-	for _, c := range selected(b) {
-		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
-			v := judged(t, c)
-			report.add(c, v)
-			v.settle(t)
-		})
+	crew := hire(t, b)
+	own, others := crew.split(selected(b))
+	if crew.told != nil {
+		crew.serve(t, b, own)
+		return
 	}
+	report := newReport(b, features(t, b))
+	settle := func(cases []kase, judged func(*testing.T, kase) verdict) {
+		for _, c := range cases {
+			t.Run(c.id(), func(t *testing.T) {
+				v := judged(t, c)
+				report.add(c, v)
+				v.settle(t)
+			})
+		}
+	}
+	settle(own, judgeAll(t, b, report.Features))
+	settle(others, crew.ask)
+	crew.check(t)
 	t.Cleanup(func() { report.save(t) })
 }
 
@@ -67,11 +78,16 @@ func judgeAll(t *testing.T, b Backend, f core.Features) func(*testing.T, kase) v
 		machine = newSentinel()
 		t.Cleanup(machine.close)
 	}
-	only := flag.Lookup("test.run")
-	if !b.WallClock || only != nil && strings.Contains(only.Value.String(), "/") {
+	if !b.WallClock || isSingle() {
 		return func(t *testing.T, c kase) verdict { return judge(t, t.Name(), b, c, f, machine) }
 	}
 	return allAtOnce(t, b, selected(b), f, machine)
+}
+
+// isSingle tells whether -run names a case, or some.
+func isSingle() bool {
+	only := flag.Lookup("test.run")
+	return only != nil && strings.Contains(only.Value.String(), "/")
 }
 
 // allAtOnce begins to run cases in real time, and returns what waits for a verdict.
@@ -79,7 +95,7 @@ func allAtOnce(t *testing.T, b Backend, cases []kase, f core.Features, machine *
 	atOnce := make(chan struct{}, 64)
 	verdicts := map[string]chan verdict{}
 	for _, c := range cases {
-		name, result := c.rule+"/"+c.name, make(chan verdict, 1)
+		name, result := c.id(), make(chan verdict, 1)
 		verdicts[name] = result
 		go func() {
 			atOnce <- struct{}{}
@@ -87,7 +103,7 @@ func allAtOnce(t *testing.T, b Backend, cases []kase, f core.Features, machine *
 			<-atOnce
 		}()
 	}
-	return func(_ *testing.T, c kase) verdict { return <-verdicts[c.rule+"/"+c.name] }
+	return func(_ *testing.T, c kase) verdict { return <-verdicts[c.id()] }
 }
 
 // features opens a manager to ask it.
@@ -164,6 +180,9 @@ type kase struct {
 	slow bool
 	run  func(*trial)
 }
+
+// id is the name of its subtest.
+func (c kase) id() string { return c.rule + "/" + c.name }
 
 // applies tells whether the case can be run on a backend, or else the verdict.
 func (c kase) applies(b Backend, f core.Features) (verdict, bool) {

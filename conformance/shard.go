@@ -1,0 +1,193 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// shards is the flag -shards, see Main.
+var shards = 1
+
+// shardEnv is set in a process that is a shard, to an assignment in JSON.
+const shardEnv = "TICKWORK_CONFORMANCE_SHARD"
+
+// An assignment says which of the cases a process tries: every nth, counted from one.
+type assignment struct {
+	N, Of   int
+	Backend string // of no other
+	File    string // where it tells the verdicts
+}
+
+// A crew is the processes that share the cases of a backend in virtual time. A case
+// is a bubble, which keeps a single core busy. The first process is the test's own.
+type crew struct {
+	assignment
+	told *json.Encoder // of a process that is one of the others
+	rest []*shard      // of the first: the others
+}
+
+// A shard is a process of a crew as the first one sees it.
+type shard struct {
+	file   string
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan struct{}
+	err    error
+	told   map[string]verdict // by case, when it has ended
+}
+
+// toldVerdict is a line that a shard writes into its file.
+type toldVerdict struct {
+	Case    string
+	Verdict verdict
+}
+
+// hire returns the crew of a test: itself alone, where no more are asked for, or a
+// single case is.
+func hire(t *testing.T, b Backend) *crew {
+	t.Helper()
+	c := &crew{assignment: assignment{N: 1, Of: 1, Backend: b.Name}}
+	if given := os.Getenv(shardEnv); given != "" {
+		if err := json.Unmarshal([]byte(given), &c.assignment); err != nil {
+			t.Fatalf("conformance: %s: %v", shardEnv, err)
+		}
+		file, err := os.Create(c.File)
+		if err != nil {
+			t.Fatalf("conformance: shard %d: %v", c.N, err)
+		}
+		t.Cleanup(func() { _ = file.Close() })
+		c.told = json.NewEncoder(file)
+		return c
+	}
+	if shards <= 1 || b.WallClock || isSingle() {
+		return c
+	}
+	c.Of = shards
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() {
+		cancel()
+		for _, s := range c.rest {
+			<-s.ended
+		}
+	})
+	for n := 2; n <= c.Of; n++ {
+		s, err := startShard(ctx, t.Name(), assignment{N: n, Of: c.Of, Backend: b.Name, File: filepath.Join(t.TempDir(), strconv.Itoa(n))})
+		if err != nil {
+			t.Fatalf("conformance: start shard %d: %v", n, err)
+		}
+		c.rest = append(c.rest, s)
+	}
+	return c
+}
+
+// startShard starts this test binary again, with this test alone.
+func startShard(ctx context.Context, test string, a assignment) (*shard, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	given, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{file: a.File, ended: make(chan struct{})}
+	s.cmd = exec.CommandContext(ctx, exe, "-test.run", "^"+strings.ReplaceAll(test, "/", "$/^")+"$", "-test.timeout", "0")
+	s.cmd.Env = append(os.Environ(), shardEnv+"="+string(given))
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(s.ended)
+		s.err = s.cmd.Wait()
+	}()
+	return s, nil
+}
+
+// split returns which cases this process tries, and which the others do.
+func (c *crew) split(cases []kase) (own, others []kase) {
+	for i, k := range cases {
+		switch {
+		case i%c.Of == c.N-1:
+			own = append(own, k)
+		case c.told == nil:
+			others = append(others, k)
+		}
+	}
+	return own, others
+}
+
+// serve tries a shard's cases, and tells what came of them. That one has failed is
+// for the first process to say.
+func (c *crew) serve(t *testing.T, b Backend, cases []kase) {
+	if b.Name != c.Backend {
+		return
+	}
+	f := features(t, b)
+	for _, k := range cases {
+		t.Run(k.id(), func(t *testing.T) {
+			if err := c.told.Encode(toldVerdict{Case: k.id(), Verdict: judge(t, t.Name(), b, k, f, nil)}); err != nil {
+				t.Errorf("conformance: tell the verdict: %v", err)
+			}
+		})
+	}
+}
+
+// ask returns the verdict of a case that another process tries, when that has ended.
+func (c *crew) ask(_ *testing.T, k kase) verdict {
+	for _, s := range c.rest {
+		if s.told == nil {
+			s.read()
+		}
+		if v, ok := s.told[k.id()]; ok {
+			return v
+		}
+	}
+	return verdict{Status: Failed, Story: "the process that was to try it ended before"}
+}
+
+// read waits for a shard's end and reads what it has told.
+func (s *shard) read() {
+	<-s.ended
+	s.told = map[string]verdict{}
+	file, err := os.Open(s.file)
+	if err != nil {
+		return // it has not come so far
+	}
+	defer func() { _ = file.Close() }()
+	for in := json.NewDecoder(bufio.NewReader(file)); ; {
+		var v toldVerdict
+		if in.Decode(&v) != nil { // the end, or where it was cut off
+			return
+		}
+		s.told[v.Case] = v.Verdict
+	}
+}
+
+// check fails the test for what a shard's process has failed for, beside its cases: it
+// found a race, or left a goroutine behind, or came to no end.
+func (c *crew) check(t *testing.T) {
+	t.Helper()
+	for _, s := range c.rest {
+		if <-s.ended; s.err != nil {
+			t.Errorf("conformance: a process that tried some of the cases: %v:\n%s", s.err, tail(s.output.String()))
+		}
+	}
+}
+
+// tail is the end of what a process said.
+func tail(output string) string {
+	const enough = 1 << 13
+	if len(output) > enough {
+		return "…" + output[len(output)-enough:]
+	}
+	return output
+}
