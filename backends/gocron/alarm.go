@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-co-op/gocron/v2"
 	"github.com/google/uuid"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -18,6 +19,7 @@ import (
 type alarm struct {
 	engine *engine
 	job    *core.Job
+	home   gocron.Scheduler
 
 	arming sync.Mutex // held while gocron is told of the alarm
 	id     uuid.UUID  // of its gocron job; uuid.Nil where there is none
@@ -103,7 +105,7 @@ func (a *alarm) rearm(again bool) error {
 	a.rings, a.queued, a.early, a.called, a.retries = 0, 0, 0, false, 0
 	gen, schedule := a.gen, a.schedule
 	a.mu.Unlock()
-	a.engine.disarm(a.id)
+	a.disarm(a.id)
 	a.id = uuid.Nil
 	if !again {
 		return nil

@@ -75,7 +75,7 @@ func (a *alarm) answer(last, now, rings time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if e.queues && a.rings <= began && !last.Equal(e.past) {
-		if began-a.askedAt > inHand && e.scheduler.JobsWaitingInQueue() == 0 {
+		if began-a.askedAt > inHand && e.lent.JobsWaitingInQueue() == 0 {
 			a.queued = 0 // those that StopJobs, or an elector, has cost
 		}
 		a.queued++
