@@ -23,6 +23,8 @@ type post struct {
 	failed       func(core.Tick, error) // as a Witness
 
 	mu     sync.Mutex
+	shut   bool // nothing can be dispatched
+	tries  int  // to dispatch, while it was
 	boxes  []*mailbox
 	turn   int
 	seen   map[string]bool
@@ -53,6 +55,10 @@ func (b *mailbox) Dispatch(_ context.Context, tick core.Tick) error {
 	p := b.post
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.shut {
+		p.tries++
+		return errors.New("the post is shut")
+	}
 	if p.never || p.seen[tick.ID()] {
 		return nil
 	}
@@ -207,6 +213,32 @@ func TestNeverDeliveredOfAShortPeriod(t *testing.T) {
 		for i, r := range runs[1:] {
 			require.LessOrEqual(cl.t, r.began.Sub(runs[i].began), 4*time.Second, "%s", r.tick)
 		}
+	})
+}
+
+// What cannot be dispatched is tried again, ever more seldom, and is dispatched soon
+// after it can be.
+func TestUndispatched(t *testing.T) {
+	dispatched(t, 3, func() *post { return &post{} }, func(cl *cluster, p *post) {
+		shut := func(shut bool) (tries int) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.shut = shut
+			return p.tries
+		}
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Minute)})
+		cl.start()
+		cl.align(time.Minute)
+		shut(true)
+		time.Sleep(10 * time.Minute)
+		tries := shut(false)
+		require.Greater(cl.t, tries, 10*3, "tries, in ten minutes, on three instances")
+		require.Less(cl.t, tries, 10*3*20, "tries, in ten minutes, on three instances")
+		ended := p.outcomes()[core.Succeeded]
+		time.Sleep(lease)
+		require.Greater(cl.t, p.outcomes()[core.Succeeded], ended, "the latest of them came to its end")
+		time.Sleep(10 * time.Minute)
+		cl.oncePerSlot("w", time.Minute, 20)
 	})
 }
 
