@@ -54,8 +54,10 @@ type candidate struct {
 	toDispatch  time.Time // the latest slot that is due and not dispatched
 	dispatching bool
 	undelivered int       // how often it could not be dispatched, one after the other
+	redispatch  func()    // stops the timer after which it is tried again
 	asked       time.Time // the latest slot that was delivered here
 	waiters     []*waiter
+	answered    core.Tick // the last delivery whose run had ended
 }
 
 // A doubt is a write of which it is not known whether it happened.

@@ -65,11 +65,18 @@ func (c *candidate) again() {
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
 
-// hopeAnew has what fails once more be tried again soon: the broker is back.
+// hopeAnew has what fails once more be tried again soon, and what could not be
+// dispatched now: the broker is back.
 func (c *candidate) hopeAnew() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.fails = min(c.fails, 1)
+	c.undelivered = 0
+	stop := c.redispatch
+	c.mu.Unlock()
+	if stop != nil {
+		stop()
+		c.dispatchAgain()
+	}
 }
 
 // A view is what was known of a worker when something was decided about it. The

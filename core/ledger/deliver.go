@@ -135,6 +135,7 @@ func (c *candidate) judge(w *waiter) (Delivery, bool) {
 		return Delivery{}, false
 	}
 	if last := l.Last; last != nil && isTick(tick, last.Slot, last.Manual) {
+		c.answered = tick
 		return last.delivery(), true
 	}
 	switch ofTick := isTick(tick, l.Tick, l.Manual); {
@@ -233,11 +234,13 @@ func (c *candidate) conclude(tick core.Tick) {
 	c.answer()
 }
 
-// witness tells a Witness of a tick that has failed, unless it was delivered here.
+// witness tells a Witness of a tick that has failed, unless it was delivered here: its
+// delivery waits, or was answered by what a watch has told of the run's end.
 func (c *candidate) witness(tick core.Tick, err error) {
 	witness, ok := c.e.cfg.Dispatcher.(Witness)
 	c.mu.Lock()
-	delivered := slices.ContainsFunc(c.waiters, func(w *waiter) bool { return isTick(w.tick, tick.Slot, tick.Manual) })
+	delivered := isTick(c.answered, tick.Slot, tick.Manual) ||
+		slices.ContainsFunc(c.waiters, func(w *waiter) bool { return isTick(w.tick, tick.Slot, tick.Manual) })
 	c.mu.Unlock()
 	if !ok || delivered {
 		return
@@ -264,6 +267,17 @@ func (c *candidate) dispatch(slot time.Time) {
 	}
 }
 
+// dispatchAgain has what could not be dispatched be tried again.
+func (c *candidate) dispatchAgain() {
+	c.mu.Lock()
+	waited := c.redispatch != nil
+	c.redispatch = nil
+	c.mu.Unlock()
+	if waited {
+		c.e.sender.add(c.dispatchNow)
+	}
+}
+
 func (c *candidate) dispatchNow() {
 	for {
 		c.mu.Lock()
@@ -282,10 +296,10 @@ func (c *candidate) dispatchNow() {
 			c.mu.Lock()
 			wait := c.e.pace() / 20 << min(c.undelivered, 3)
 			c.undelivered++
-			c.mu.Unlock()
 			if c.e.life.Err() == nil {
-				c.e.timers.after(wait, func() { c.e.sender.add(c.dispatchNow) })
+				c.redispatch = c.e.timers.after(wait, c.dispatchAgain)
 			}
+			c.mu.Unlock()
 			return
 		}
 		c.mu.Lock()
