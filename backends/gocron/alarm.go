@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-co-op/gocron/v2"
 	"github.com/google/uuid"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -19,7 +18,7 @@ import (
 type alarm struct {
 	engine *engine
 	job    *core.Job
-	home   gocron.Scheduler
+	home   int // the scheduler that it is a job of, of the engine's homes
 
 	arming sync.Mutex // held while gocron is told of the alarm
 	id     uuid.UUID  // of its gocron job; uuid.Nil where there is none

@@ -59,7 +59,7 @@ func openRaw(names []string, period time.Duration, run func(time.Time)) func() {
 	}
 }
 
-// openTickwork is the engine with a scheduler of its own.
+// openTickwork is the engine with schedulers of its own.
 func openTickwork(names []string, period time.Duration, run func(time.Time)) func() {
 	return openIn(gocron.Config{}, names, period, run)
 }
