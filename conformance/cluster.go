@@ -218,18 +218,17 @@ func (t *trial) tell(e history.Event) {
 
 // period is the base of the case's schedules: long beside the failover time.
 func (c *cluster) period() time.Duration {
-	const step = 5 * time.Second
-	return max(30*time.Second, (3*c.failover() + step - 1).Truncate(step))
+	return roundUp(max(4*(c.failover()+c.slack()), c.features.MinPeriod, 30*time.Second), 5*time.Second)
 }
 
 // brisk is that of a case in which no node fails: it is long beside all that goes on
 // between nodes which live, and no longer, since what they do for their leases in the
 // meantime is most of what such a case would cost.
 func (c *cluster) brisk() time.Duration {
-	const step = time.Second
-	p := max(c.failover(), 2*c.promptly(), c.features.MinPeriod)
-	return (p + step - 1).Truncate(step)
+	return roundUp(max(c.failover(), 2*(c.promptly()+time.Second), c.features.MinPeriod, 10*time.Second), time.Second)
 }
+
+func roundUp(d, step time.Duration) time.Duration { return (d + step - 1).Truncate(step) }
 
 // shortly returns an interval with a slot half a period from now, and none after
 // that in the case's time.

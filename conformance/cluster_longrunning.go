@@ -18,7 +18,7 @@ var clusterLongCases = []kase{
 	clustered("LNG-3", "one-of-three-nodes-runs-it", longRunning, func(c *cluster) {
 		c.three(work("long", nil, hangs))
 		c.await(c.promptly(), "long", 1)
-		c.sleep(10 * c.failover())
+		c.sleep(30 * c.failover())
 		c.alone(1)
 		assert.Zero(c, c.runs("long")[0].Lost, "the end of its context")
 	}),

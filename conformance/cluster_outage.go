@@ -98,7 +98,7 @@ var outageCases = []kase{
 		c.sleep(2 * p)
 		before := c.goroutines()
 		c.sleep(4 * p)
-		assert.LessOrEqual(c, c.goroutines(), before+100, "goroutines after six periods without a broker; there were %d after two", before)
+		assert.LessOrEqual(c, c.goroutines(), before+20, "goroutines after six periods without a broker; there were %d after two", before)
 		for _, n := range nodes {
 			assert.Len(c, n.m.Workers(), 5, "the workers of %s", n.name)
 		}
@@ -154,16 +154,16 @@ var outageCases = []kase{
 	}),
 
 	clustered("CLU-6", "the-latest-slot-runs-once-when-the-broker-is-back", nil, func(c *cluster) {
-		c.outage(func(*core.Worker) {}, 1)
+		c.outage(20, func(*core.Worker) {}, 1)
 	}),
 	clustered("PER-7", "of-slots-missed-without-a-broker-none-runs-if-the-worker-says-so", misfires, func(c *cluster) {
-		c.outage(func(w *core.Worker) { w.Misfire = core.SkipMissed }, 0)
+		c.outage(6, func(w *core.Worker) { w.Misfire = core.SkipMissed }, 0)
 	}),
 	clustered("PER-7", "of-slots-missed-without-a-broker-none-runs-that-is-too-old", misfires, func(c *cluster) {
-		c.outage(func(w *core.Worker) { w.MaxLate = c.period() / 4 }, 0)
+		c.outage(6, func(w *core.Worker) { w.MaxLate = c.period() / 4 }, 0)
 	}),
 	clustered("PER-7", "of-slots-missed-without-a-broker-the-latest-runs-if-it-is-not-too-old", misfires, func(c *cluster) {
-		c.outage(func(w *core.Worker) { w.MaxLate = c.period() * 3 / 4 }, 1)
+		c.outage(6, func(w *core.Worker) { w.MaxLate = c.period() * 3 / 4 }, 1)
 	}),
 
 	clustered("PER-7", "slots-missed-while-every-instance-was-down", nil, func(c *cluster) {
@@ -187,8 +187,8 @@ var outageCases = []kase{
 	}),
 }
 
-// outage has the broker be away for six slots.
-func (c *cluster) outage(with func(*core.Worker), want int) {
+// outage has the broker be away for n slots.
+func (c *cluster) outage(n int, with func(*core.Worker), want int) {
 	p := c.period()
 	slot := midway(c.trial, p)
 	w := work("w", core.Every(p), nothing)
@@ -196,19 +196,19 @@ func (c *cluster) outage(with func(*core.Worker), want int) {
 	c.three(w)
 	c.sleep(2 * p)
 	c.down()
-	c.sleep(6 * p)
+	c.sleep(time.Duration(n) * p)
 	c.up()
 	c.sleep(p / 3)
 	runs := c.slots("w")
-	ran := append(series(slot, p, 2), series(slot.Add(7*p), p, want)...)
-	require.Equal(c, stamps(ran), stamps(runs), "the slots that were run, before and after six periods without a broker")
-	assert.Equal(c, core.Skips{Missed: uint64(6 - want)}, c.seen().Skipped("w"), "slots skipped, on all nodes")
+	ran := append(series(slot, p, 2), series(slot.Add(time.Duration(n+1)*p), p, want)...)
+	require.Equal(c, stamps(ran), stamps(runs), "the slots that were run, before and after %d periods without a broker", n)
+	assert.Equal(c, core.Skips{Missed: uint64(n - want)}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 	c.sleep(2 * p)
-	c.punctual(c.runs("w")[len(ran):], series(slot.Add(8*p), p, 2), "the next slots are as usual")
+	c.punctual(c.runs("w")[len(ran):], series(slot.Add(time.Duration(n+2)*p), p, 2), "the next slots are as usual")
 	c.holds("OBS-2", "CLU-1")
 }
 
-// absence has no instance be there for six slots.
+// absence has no instance be there for twenty slots.
 func (c *cluster) absence(end func(*node)) {
 	p := c.period()
 	slot := midway(c.trial, p)
@@ -218,17 +218,17 @@ func (c *cluster) absence(end func(*node)) {
 	for _, n := range nodes {
 		end(n)
 	}
-	c.sleep(6 * p)
+	c.sleep(20 * p)
 	c.start("d", w)
 	c.start("e", w)
 	c.sleep(p / 3)
 	want := series(slot, p, 2)
 	missed := uint64(0)
 	if c.features.Memory {
-		want = append(want, slot.Add(7*p))
-		missed = 5
+		want = append(want, slot.Add(21*p))
+		missed = 19
 	}
-	require.Equal(c, stamps(want), stamps(c.slots("w")), "the slots that were run, before and after six periods without an instance")
+	require.Equal(c, stamps(want), stamps(c.slots("w")), "the slots that were run, before and after twenty periods without an instance")
 	assert.Equal(c, core.Skips{Missed: missed}, c.seen().Skipped("w"), "slots skipped, on all nodes")
 }
 

@@ -15,9 +15,9 @@
 // testing/synctest bubble each, or with WallClock in real time. A backend whose
 // Features say that it lacks something is held to refuse it.
 //
-// With the race detector, bubbles of a package whose client keeps timers may need
-// GOMAXPROCS(1), and a suite over a broker in memory takes minutes of it. Where Main is
-// the package's TestMain the flag -shards has several processes share the cases:
+// With the race detector of Go 1.26 bubbles may need GOMAXPROCS(1), and a suite over a
+// broker in memory takes minutes of it. Where Main is the package's TestMain the flag
+// -shards has several processes share the cases:
 //
 //	go test -race -run 'TestConformance$' ./mine -shards 4
 //

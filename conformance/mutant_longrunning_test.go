@@ -136,7 +136,7 @@ var longRunningMutants = []mutant{
 				failures = 1
 			}
 			d := b.Wait(failures)
-			if d > 45*time.Minute {
+			if d > 3*time.Hour {
 				failures = 0
 			}
 			return d

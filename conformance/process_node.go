@@ -29,7 +29,9 @@ type Opener func(address string, node Node, opts core.Options) (core.Manager, er
 //	func TestMain(m *testing.M) { conformance.Main(m, open) }
 //
 // It defines the flags -duration and -seed, see Soak, and -shards: how many processes
-// share the cases of a Run in virtual time, which is one where nothing else is said.
+// share the cases of a Run in virtual time, which is one where nothing else is said. The
+// others are this test binary, started again with this test alone: what they cover no
+// profile has, and a test calls Run once for a backend's name.
 func Main(m *testing.M, open Opener) {
 	ServeNode(open)
 	os.Exit(m.Run())

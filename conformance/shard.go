@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // shards is the flag -shards, see Main.
@@ -26,11 +27,11 @@ const shardEnv = "TICKWORK_CONFORMANCE_SHARD"
 type assignment struct {
 	N, Of   int
 	Backend string // of no other
-	File    string // where it tells the verdicts
+	File    string // where it tells the verdicts; there must be none yet
 }
 
-// A crew is the processes that share the cases of a backend in virtual time. A case
-// is a bubble, which keeps a single core busy. The first process is the test's own.
+// A crew is the processes that share the cases of a backend in virtual time. The first
+// is the test's own.
 type crew struct {
 	assignment
 	told *json.Encoder // of a process that is one of the others
@@ -62,11 +63,11 @@ func hire(t *testing.T, b Backend) *crew {
 		if err := json.Unmarshal([]byte(given), &c.assignment); err != nil {
 			t.Fatalf("conformance: %s: %v", shardEnv, err)
 		}
-		if c.Backend != b.Name {
+		if c.Backend != b.Name || b.WallClock {
 			c.told = json.NewEncoder(io.Discard)
 			return c
 		}
-		file, err := os.Create(c.File)
+		file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			t.Fatalf("conformance: shard %d: %v", c.N, err)
 		}
@@ -77,8 +78,9 @@ func hire(t *testing.T, b Backend) *crew {
 	if shards <= 1 || b.WallClock || isSingle() {
 		return c
 	}
-	c.Of = shards
+	c.Of = min(shards, len(selected(b)))
 	ctx, cancel := context.WithCancel(context.Background())
+	dir := t.TempDir() // which outlives them
 	t.Cleanup(func() {
 		cancel()
 		for _, s := range c.rest {
@@ -86,7 +88,7 @@ func hire(t *testing.T, b Backend) *crew {
 		}
 	})
 	for n := 2; n <= c.Of; n++ {
-		s, err := startShard(ctx, t.Name(), assignment{N: n, Of: c.Of, Backend: b.Name, File: filepath.Join(t.TempDir(), strconv.Itoa(n))})
+		s, err := startShard(ctx, t, assignment{N: n, Of: c.Of, Backend: b.Name, File: filepath.Join(dir, strconv.Itoa(n))})
 		if err != nil {
 			t.Fatalf("conformance: start shard %d: %v", n, err)
 		}
@@ -96,7 +98,7 @@ func hire(t *testing.T, b Backend) *crew {
 }
 
 // startShard starts this test binary again, with this test alone.
-func startShard(ctx context.Context, test string, a assignment) (*shard, error) {
+func startShard(ctx context.Context, t *testing.T, a assignment) (*shard, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -106,8 +108,7 @@ func startShard(ctx context.Context, test string, a assignment) (*shard, error) 
 		return nil, err
 	}
 	s := &shard{file: a.File, ended: make(chan struct{})}
-	only := "^" + strings.ReplaceAll(regexp.QuoteMeta(test), "/", "$/^") + "$"
-	s.cmd = exec.CommandContext(ctx, exe, "-test.run", only, "-test.timeout", flag.Lookup("test.timeout").Value.String())
+	s.cmd = exec.CommandContext(ctx, exe, shardFlags(t)...)
 	s.cmd.Env = append(os.Environ(), shardEnv+"="+string(given))
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
@@ -118,6 +119,25 @@ func startShard(ctx context.Context, test string, a assignment) (*shard, error) 
 		s.err = s.cmd.Wait()
 	}()
 	return s, nil
+}
+
+// shardFlags are the flags of a shard: the package's own, of testing's those that
+// change what is tested, and a time that is over before the test's is, so that what a
+// shard says of a case that hangs is heard.
+func shardFlags(t *testing.T) []string {
+	args := []string{"-test.run=^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$", "-test.timeout=0"}
+	if end, ok := t.Deadline(); ok {
+		left := time.Until(end)
+		args[1] = "-test.timeout=" + (left - left/10).String()
+	}
+	flag.Visit(func(f *flag.Flag) {
+		switch name, testings := strings.CutPrefix(f.Name, "test."); {
+		case f.Name == "shards":
+		case !testings, name == "cpu", name == "skip", name == "short":
+			args = append(args, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	return args
 }
 
 // split returns which cases this process tries, and which the others do.
@@ -186,16 +206,16 @@ func (c *crew) check(t *testing.T) {
 	t.Helper()
 	for _, s := range c.rest {
 		if <-s.ended; s.err != nil {
-			t.Errorf("conformance: a process that tried some of the cases: %v:\n%s", s.err, tail(s.output.String()))
+			t.Errorf("conformance: a process that tried some of the cases: %v:\n%s", s.err, ends(s.output.String()))
 		}
 	}
 }
 
-// tail is the end of what a process said.
-func tail(output string) string {
+// ends are the begin and the end of what a process said.
+func ends(output string) string {
 	const enough = 1 << 13
-	if len(output) > enough {
-		return "…" + output[len(output)-enough:]
+	if len(output) > 2*enough {
+		return output[:enough] + "\n…\n" + output[len(output)-enough:]
 	}
 	return output
 }

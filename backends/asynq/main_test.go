@@ -12,8 +12,8 @@ import (
 
 // TestMain fails when a test, or an example, leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	logging.Disable() // go-redis prints each connection that it does not get
-	debug.SetGCPercent(400)
+	logging.Disable()       // go-redis prints each connection that it does not get
+	debug.SetGCPercent(400) // the suite makes much garbage, and keeps little
 	conformance.ServeNode(openNode)
 	goleak.VerifyTestMain(m)
 }
