@@ -141,15 +141,11 @@ func (e *engine) build() error {
 	return nil
 }
 
-// shutDown shuts the engine's own schedulers down, all at once.
-func (e *engine) shutDown(ctx context.Context) error {
-	ended := make(chan error, len(e.homes))
+// shutDown shuts the engine's own schedulers down, one after the other: each waits in
+// a loop that takes a whole core.
+func (e *engine) shutDown(ctx context.Context) (failed error) {
 	for _, s := range e.homes {
-		go func() { ended <- s.ShutdownWithContext(ctx) }()
-	}
-	var failed error // one for all: they have one reason
-	for range e.homes {
-		if err := <-ended; err != nil {
+		if err := s.ShutdownWithContext(ctx); err != nil { // one for all: they have one reason
 			failed = fmt.Errorf("gocron: shut its schedulers down: %w", err)
 		}
 	}
