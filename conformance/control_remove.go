@@ -81,7 +81,9 @@ var removeCases = []kase{
 			again.Run, again.Name = t.recorded("again", nil), "w"
 			require.NoError(t, m.Add(context.Background(), again), "Add of the name that was removed")
 			assert.Zero(t, t.status(m, "w").Failures, "failures of a worker that was just added")
-			assert.Nil(t, t.status(m, "w").Last, "the last run of a worker that was just added")
+			if !t.features.Memory { // with one it is the last that the cluster knows of (OBS-1), as soon as that is read
+				assert.Nil(t, t.status(m, "w").Last, "the last run of a worker that was just added")
+			}
 			ran := t.count("again")
 			t.eventually(3*t.period(), "the worker that was added again runs", func() bool { return t.count("again") > ran })
 			assert.Equal(t, before, t.count("w"), "runs of the worker that was removed")
