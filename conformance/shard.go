@@ -64,7 +64,7 @@ func hire(t *testing.T, b Backend) *crew {
 			t.Fatalf("conformance: %s: %v", shardEnv, err)
 		}
 		if c.Backend != b.Name || b.WallClock {
-			c.told = json.NewEncoder(io.Discard)
+			c.N, c.told = 0, json.NewEncoder(io.Discard) // none of the cases
 			return c
 		}
 		file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -156,7 +156,7 @@ func (c *crew) split(cases []kase) (own, others []kase) {
 // serve tries a shard's cases, and tells what came of them. That one has failed is
 // for the first process to say.
 func (c *crew) serve(t *testing.T, b Backend, cases []kase) {
-	if b.Name != c.Backend {
+	if len(cases) == 0 {
 		return
 	}
 	f := features(t, b)
