@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,16 +27,29 @@ func (s *store) silence() time.Duration { return max(2*s.cfg.Lease, time.Minute)
 
 // pulses is what the beats of this instance have found out.
 type pulses struct {
-	turn    chan struct{} // of capacity one: beats are one at a time
-	looked  time.Time     // here, when the stream was last asked for
-	created time.Time     // the stream was
-	born    time.Time
-	behind  int    // beats in a row that found the stream behind what was acknowledged
-	mine    uint64 // the revision of the last beat
-	before  uint64 // what the watch had told last when it was written
-	at      time.Time
-	roster  []byte
+	turn   chan struct{} // of capacity one: beats are one at a time
+	doubt  atomic.Bool   // something has failed since the stream was asked for
+	asked  asked
+	looked time.Time // here, when it was last found out whether the stream is the same
+	born   time.Time
+	behind int    // times in a row that the stream was asked for and behind what was acknowledged
+	mine   uint64 // the revision of the last beat
+	before uint64 // what the watch had told last when it was written
+	at     time.Time
+	roster []byte
 }
+
+// asked is when the stream was last asked for, and what it answered.
+type asked struct {
+	at      time.Time     // here
+	took    time.Duration // from asking to the answer
+	clock   time.Time     // the instance's
+	server  time.Time     // the server's clock
+	created time.Time     // the stream was
+}
+
+// now is the server's time, as reckoned from the answer.
+func (a asked) now() time.Time { return a.server.Add(time.Since(a.at)) }
 
 // take waits for the turn, and not longer than the context: who has it waits for
 // the server. Give ends it.
@@ -52,6 +66,10 @@ func (p *pulses) give() { <-p.turn }
 
 // Beat implements ledger.Store. The broker's time is that of the server which
 // leads the stream: the messages in it have their times from there.
+//
+// A beat follows the instance's last one, and the revision that it gets all that
+// was acknowledged: where that is not so data were lost, or may be. So the stream
+// itself, whose description is long, is asked for only then, and to compare clocks.
 func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
 	p := &s.pulses
 	if err := s.link.check(); err != nil {
@@ -61,66 +79,111 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		return ledger.Pulse{}, s.link.explain("wait for another beat", err)
 	}
 	defer p.give()
-	info, err := s.info(ctx)
-	if err != nil {
-		return ledger.Pulse{}, s.link.explain("ask for the bucket "+s.bucket.name, err)
-	}
 	s.checkWatch()
 	if roster != nil {
 		p.roster = slices.Clone(roster)
 	} else if !p.at.IsZero() && time.Since(p.at) > s.silence() {
 		roster = p.roster // it may have been taken out of the registry
 	}
+	for ask, lost := s.isToAsk(), false; ; ask = true {
+		if ask {
+			if err := s.ask(ctx, lost); err != nil {
+				return ledger.Pulse{}, s.link.explain("ask for the bucket "+s.bucket.name, err)
+			}
+		}
+		highest := s.acknowledged()
+		rev, err := s.writeBeat(ctx, instance, roster, !ask)
+		switch {
+		case err == nil && rev > highest:
+			p.looked = time.Now()
+			return ledger.Pulse{Now: p.asked.now(), Born: p.born}, nil
+		case err != nil && (ask || !vanished(err) && !isConflict(err)):
+			p.doubt.Store(true) // it may have happened
+			return ledger.Pulse{}, s.link.explain("write the beat", err)
+		}
+		lost = err == nil
+	}
+}
+
+// writeBeat writes that this instance is alive, after its last beat if that is
+// known, and its roster unless that is nil. It is the caller's turn.
+func (s *store) writeBeat(ctx context.Context, instance string, roster []byte, after bool) (rev uint64, err error) {
+	p, key := &s.pulses, alive+escape(instance)
 	if roster != nil {
 		if _, err := s.kv.Put(ctx, rosters+escape(instance), roster); err != nil {
-			return ledger.Pulse{}, s.link.explain("write the roster", err)
+			return 0, err
 		}
 	}
 	value, _ := json.Marshal(member{instance})
-	rev, err := s.kv.Put(ctx, alive+escape(instance), value)
-	if err != nil {
-		return ledger.Pulse{}, s.link.explain("write the beat", err)
+	if after {
+		rev, err = s.kv.Update(ctx, key, value, p.mine)
+	} else {
+		rev, err = s.kv.Put(ctx, key, value)
 	}
-	p.mine, p.before, p.at = rev, s.progress().last, time.Now()
-	return ledger.Pulse{Now: info.TimeStamp, Born: p.born}, nil
+	if err == nil {
+		p.mine, p.before, p.at = rev, s.progress().last, time.Now()
+	}
+	return rev, err
 }
 
-// info asks for the stream, which it makes again if there is none any more, and
+// isToAsk tells whether the stream is to be asked for: there was no beat yet, or
+// something has failed since; the clocks were not compared for half a lease, or in
+// a request that took so long that it tells little; or the instance's clock has
+// gone another way than time has, as that of a machine that slept. It is the
+// caller's turn.
+func (s *store) isToAsk() bool {
+	p := &s.pulses
+	since := time.Since(p.asked.at)
+	strayed := s.host.Now().Sub(p.asked.clock) - since
+	return p.at.IsZero() || p.doubt.Load() || since >= s.cfg.Lease/2 || p.asked.took > s.cfg.Lease/20 || strayed.Abs() > time.Second
+}
+
+// acknowledged is the highest revision that this instance knows of.
+func (s *store) acknowledged() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.highest
+}
+
+// ask asks for the stream, which it makes again if there is none any more, and
 // finds out whether data were lost: the stream is another one, or its last
 // message is older than one that was acknowledged, as after a server's crash
-// that lost the end of its file. It is the caller's turn.
-func (s *store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	s.mu.Lock()
-	highest := s.highest
-	s.mu.Unlock()
+// that lost the end of its file. Lost says that this is known. It is the caller's
+// turn.
+func (s *store) ask(ctx context.Context, lost bool) error {
+	p, highest := &s.pulses, s.acknowledged()
+	p.doubt.Store(false)
+	sent := time.Now()
 	info, err := s.stream.Info(ctx)
 	if vanished(err) && s.remake(ctx) {
+		sent = time.Now()
 		info, err = s.stream.Info(ctx)
 	}
 	if err != nil {
-		return nil, err
+		p.doubt.Store(true)
+		return err
 	}
 	if info.TimeStamp.IsZero() {
-		return nil, &configError{"the server is older than 2.10"}
+		return &configError{"the server is older than 2.10"}
 	}
-	p := &s.pulses
+	before := p.asked.created
 	p.looked = time.Now()
+	p.asked = asked{at: p.looked, took: p.looked.Sub(sent), clock: s.host.Now(), server: info.TimeStamp, created: info.Created}
 	switch {
-	case !info.Created.Equal(p.created):
-		first := p.created.IsZero()
-		p.created, p.born, p.behind = info.Created, info.Created, 0
-		if !first {
+	case !info.Created.Equal(before):
+		p.born, p.behind = info.Created, 0
+		if !before.IsZero() {
 			s.forget()
 		}
-	case info.State.LastSeq >= highest:
+	case info.State.LastSeq >= highest && !lost:
 		p.behind = 0
 	default: // a new leader may be behind for a moment
-		if p.behind++; p.behind > 1 {
+		if p.behind++; p.behind > 1 || lost {
 			p.born, p.behind = info.TimeStamp, 0
 			s.forget()
 		}
 	}
-	return info, nil
+	return nil
 }
 
 // forget forgets what was known of a stream that has lost data.
@@ -168,7 +231,8 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	if err := s.pulses.take(ctx); err != nil {
 		return nil, s.link.explain("wait for a beat", err)
 	}
-	info, err := s.info(ctx)
+	err := s.ask(ctx, false)
+	now := s.pulses.asked.server
 	s.pulses.give()
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)
@@ -180,7 +244,7 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	var list []ledger.Member
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		m := members[name]
-		if info.TimeStamp.Sub(m.Seen) <= s.silence() {
+		if now.Sub(m.Seen) <= s.silence() {
 			list = append(list, m)
 			continue
 		}

@@ -75,7 +75,10 @@ func (s *store) connect(ctx context.Context, host core.Host) (err error) {
 	if s.link, err = connect(ctx, s.cfg, host); err != nil {
 		return err
 	}
-	s.link.back = s.watchAnew
+	s.link.back = func() {
+		s.pulses.doubt.Store(true)
+		s.watchAnew()
+	}
 	go s.link.follow()
 	if s.js, err = jetstream.New(s.link.nc); err != nil {
 		return errors.Join(fmt.Errorf("JetStream on %s: %w", s.link.name(), err), s.Close(ctx))

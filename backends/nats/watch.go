@@ -71,7 +71,7 @@ func (s *store) look(ctx context.Context) {
 	}
 	op, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	_, _ = s.info(op)
+	_ = s.ask(op, false)
 }
 
 // watch watches until it is to begin anew.

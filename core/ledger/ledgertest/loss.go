@@ -68,6 +68,18 @@ var lossCases = []kase{
 			t.lose()
 		}
 	}},
+	{"loss", "whatever-was-written-since", "a loss shows also to who beats when more was written since than was lost", func(t *trial) {
+		a, b := t.losing()
+		born := a.beat("a", value("roster")).Born.UTC()
+		t.lose()
+		var s ledger.State
+		for i := range 20 {
+			s = b.wroteLease(ledger.Write{Worker: "w", Value: value("%d", i), Rev: s.Lease.Rev})
+		}
+		after := b.beat("b", nil).Born.UTC()
+		require.NotEqual(t, born, after, "when the data began, before and after they were lost")
+		require.Equal(t, after, a.beat("a", nil).Born.UTC(), "when the data began, as the one is told that has beaten before, too")
+	}},
 	{"loss", "a-watch-goes-on", "a Watch tells of what is written after the data were lost", func(t *trial) {
 		a, b := t.losing()
 		w := t.watch(b)

@@ -452,6 +452,27 @@ var writeMutants = []mutant{
 	{"lets revisions begin anew, unnoticed", []string{"loss/a-stale-write-does-not-happen"}, losing(true, false)},
 	{"has data that were always there", []string{"loss/a-loss-shows", "loss/twice"}, losing(false, false)},
 	{"has data that began at one of two times", []string{"loss/twice"}, losing(true, true)},
+	{"takes data for those that were lost, once there are some", []string{"loss/whatever-was-written-since"}, func(*testing.T) Broker {
+		m := ledger.NewMemory()
+		open := func() ledger.Store {
+			s := m.Store("test")
+			b := &broken{Watcher: s}
+			var born time.Time
+			b.beat = func(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
+				p, err := s.Beat(ctx, instance, roster)
+				if err != nil {
+					return p, err
+				}
+				if states, err := s.Load(ctx, []string{"w"}); err != nil || born.IsZero() || states[0].Lease.Rev == 0 {
+					born = p.Born
+				}
+				p.Born = born
+				return p, nil
+			}
+			return b
+		}
+		return Broker{Open: open, Lose: m.Lose}
+	}},
 }
 
 // forgetful is a store without a guard.
