@@ -81,6 +81,7 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 	c.refresh()
 	c.waiters = append(c.waiters, w)
 	c.mu.Unlock()
+	e.reached()
 	e.submit(c)
 	select {
 	case d := <-w.answer:

@@ -242,6 +242,36 @@ func TestUndispatched(t *testing.T) {
 	})
 }
 
+// An instance that was cut off for so long that it claims nothing until it has beaten
+// again, and is delivered a tick as soon as it is back, does not keep the tick
+// waiting until its next beat.
+func TestDeliveredToOneThatIsBack(t *testing.T) {
+	for _, back := range []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 900 * time.Millisecond} {
+		t.Run(back.String(), func(t *testing.T) {
+			dispatched(t, 2, func() *post { return &post{} }, func(cl *cluster, p *post) {
+				const period = 30 * time.Second
+				cl.add(core.Worker{Name: "w", Schedule: core.Every(period)})
+				cl.start()
+				cl.align(period)
+				time.Sleep(lease / 2) // all know of its run
+				slot := time.Now().Truncate(period).Add(period)
+				cl.nodes[0].store.Cut(true)
+				time.Sleep(time.Until(slot) - back)
+				cl.nodes[0].store.Cut(false)
+				p.mu.Lock()
+				p.turn = 1 // so that the next goes to the first box
+				p.mu.Unlock()
+				time.Sleep(back + 100*time.Millisecond)
+				runs := cl.of("w")
+				require.NotEmpty(cl.t, runs)
+				last := runs[len(runs)-1]
+				require.Equal(cl.t, slot.UTC(), last.tick.Slot.UTC(), "the slot that was run last, a tenth of a second after one")
+				require.Equal(cl.t, "n1", last.node)
+			})
+		})
+	}
+}
+
 // A tick goes on from an instance that does not have the worker.
 func TestDeliveredToOneWithoutTheWorker(t *testing.T) {
 	dispatched(t, 3, func() *post { return &post{} }, func(cl *cluster, p *post) {

@@ -21,6 +21,7 @@ type pulse struct {
 	down    error     // why it cannot be reached; nil where it can
 	skewed  bool      // this instance's clock is too far from the broker's
 	wary    time.Time // here: nothing is claimed before, since data were seen to be lost
+	hurried bool      // a beat is under way beside the regular ones
 }
 
 func (p *pulse) start(now time.Time) { p.contact = now }
@@ -61,15 +62,37 @@ func (e *engine) mayClaim() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	age := now.Sub(p.at)
-	broker := p.now.Add(age)
+	broker := p.now.Add(now.Sub(p.at))
 	switch {
 	case p.skewed, here.Sub(broker).Abs() > MaxSkew+p.trip:
 		return false
-	case age > e.cfg.Lease/2, now.Before(p.wary), broker.Sub(p.born) < e.quiet():
+	case e.isOld(p), now.Before(p.wary), broker.Sub(p.born) < e.quiet():
 		return false
 	}
 	return true
+}
+
+// isOld tells whether the last beat is so long ago that nothing is claimed on its
+// word. p.mu is held.
+func (e *engine) isOld(p *pulse) bool { return time.Since(p.at) > e.cfg.Lease/2 }
+
+// reached is told that the broker can be reached, or seems to be: an instance that
+// could not for long may claim nothing until it has beaten again, and others leave
+// it what it was delivered. The regular beat may wait for an answer that was lost.
+func (e *engine) reached() {
+	p := &e.pulse
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hurried || !e.isOld(p) {
+		return
+	}
+	p.hurried = true
+	e.queue.add(func() {
+		_ = e.beat(e.life) // the regular one tells of the error, too
+		p.mu.Lock()
+		p.hurried = false
+		p.mu.Unlock()
+	})
 }
 
 // suspect has nothing claimed until the others have seen, too, that the broker has
@@ -97,6 +120,7 @@ func (e *engine) beat(ctx context.Context) error {
 	now := time.Now()
 	p := &e.pulse
 	p.mu.Lock()
+	back := e.isOld(p)
 	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
 	p.now, p.sent, p.at, p.trip, p.born = got.Now, sent, now, now.Sub(sent), got.Born
 	p.mu.Unlock()
@@ -105,6 +129,11 @@ func (e *engine) beat(ctx context.Context) error {
 	if reborn {
 		e.host.Logger.Warn("ledger: the broker has lost the records; writing back what is known here", "born", got.Born)
 		e.restore()
+	}
+	if back { // what could not be claimed until now
+		for _, c := range e.all() {
+			e.submit(c)
+		}
 	}
 	return nil
 }
@@ -154,6 +183,7 @@ func (e *engine) contacted(err error) {
 		e.host.Broker(nil)
 	}
 	if err == nil && gap > e.cfg.Lease/2 {
+		e.reached()
 		now := time.Now()
 		for _, c := range e.all() {
 			c.seenAnew(now)
