@@ -81,6 +81,20 @@ var jitterCases = []kase{
 		require.LessOrEqual(t, slices.Max(watch.readings()), t.features.Lateness)
 	}},
 
+	{rule: "PER-8", name: "the-jitter-of-some-delays-no-other", needs: jitters, virtual: true, run: func(t *trial) {
+		p := max(time.Second, t.features.MinPeriod)
+		next := midway(t, p)
+		var watch stopwatch
+		m := t.running(core.Options{}, watch.on(t, "w", core.Every(p)))
+		for i := range 8 {
+			w := t.worker(fmt.Sprintf("jittered-%d", i), core.Every(10*p), nil)
+			w.Jitter = 9 * p
+			t.must(m.Add(context.Background(), w), "Add")
+		}
+		until(t, next.Add(59*p+p/2))
+		isPunctual(t, &watch, 60)
+	}},
+
 	{rule: "PER-8", name: "runs-stay-a-period-apart-in-real-time-too", needs: jitters, run: func(t *trial) {
 		p := t.period()
 		next := midway(t, p)

@@ -108,6 +108,20 @@ var jitterMutants = []mutant{
 			e.later(job.Worker().Jitter, job, slot, missed)
 		},
 	})},
+	{name: "holds-all-up-after-one-with-jitter", breaks: []string{"PER-8"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+			wait := time.Duration(0)
+			e.mu.Lock()
+			for name, last := range e.last {
+				if other := e.jobs[name]; other != nil && other != job && other.Worker().Jitter > time.Second && e.host.Now().Sub(last) > time.Second && e.counts[name] == 0 {
+					e.counts[name]++ // once for each
+					wait = time.Second / 2
+				}
+			}
+			e.mu.Unlock()
+			e.later(wait, job, slot, missed)
+		},
+	})},
 	{name: "moves-the-slot-by-the-jitter", breaks: []string{"PER-8", "PER-1"}, open: wrong(faults{
 		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
 			if job.Misfire(slot, missed) {

@@ -63,7 +63,7 @@ func rawLoad(b *testing.B, result string) {
 		wg.Go(func() {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
 				ahead <- struct{}{}
-				_, err := enqueuer.Enqueue(upstream.NewTask("worker:w", []byte(`{"worker":"w","slot":"2026-01-01T00:00:00Z"}`)),
+				_, err := enqueuer.Enqueue(upstream.NewTask("worker:w", []byte(`{"worker":"w","slot":"2026-01-01T00:00:00Z","sent":"2026-01-01T00:00:00.001Z"}`)),
 					upstream.TaskID("w@"+strconv.FormatInt(i, 10)), upstream.Queue("q"), upstream.MaxRetry(3), upstream.Retention(time.Minute))
 				if err != nil {
 					b.Error(err)

@@ -189,7 +189,7 @@ func TestWhatTheToolsShow(t *testing.T) {
 
 		tick := taskOf(t, client, "good@2000-01-01T00:01:00Z")
 		assert.Equal(t, "worker:good", tick.Type)
-		assert.Equal(t, `{"worker":"good","slot":"2000-01-01T00:01:00Z"}`, string(tick.Payload))
+		assert.Equal(t, `{"worker":"good","slot":"2000-01-01T00:01:00Z","sent":"2000-01-01T00:01:00Z"}`, string(tick.Payload))
 		assert.Equal(t, time.Hour, tick.Retention, "of the first tick")
 		assert.Equal(t, 20*time.Minute, taskOf(t, client, "good@2000-01-01T00:02:00Z").Retention)
 	})

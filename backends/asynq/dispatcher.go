@@ -120,12 +120,15 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 		return errElsewhere
 	}
 	defer d.tasks.leave()
-	tick, due, err := decodeTick(task.Type(), task.Payload())
+	tick, due, sent, err := decodeTick(task.Type(), task.Payload())
 	if err != nil {
 		return failure{err}
 	}
-	d.sent.arrived(d.host.Now().Sub(due), time.Now())
+	lag := d.host.Now().Sub(sent)
 	got, err := d.deliver(ctx, tick)
+	if err == nil && !got.Absent && !got.Past { // those were sent round, or left over
+		d.sent.arrived(lag, time.Now())
+	}
 	switch {
 	case err != nil:
 		return err
@@ -150,7 +153,7 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 
 // elsewhere is asynq's RetryDelayFunc.
 func (d *dispatcher) elsewhere(_ int, _ error, task *asynq.Task) time.Duration {
-	_, due, err := decodeTick(task.Type(), task.Payload())
+	_, due, _, err := decodeTick(task.Type(), task.Payload())
 	if err != nil {
 		return elsewhereAfter
 	}

@@ -13,7 +13,8 @@ type sent struct {
 	mu    sync.Mutex
 	last  map[string]dispatch
 	swept time.Time     // when what is old was last dropped from it
-	lag   time.Duration // how long the tick that came last had waited in the queue
+	came  time.Duration // how long the tick that came last had waited in the queue
+	lag   time.Duration // and the least of that and of the one before
 	at    time.Time     // when it came
 }
 
@@ -25,7 +26,7 @@ type dispatch struct {
 func newSent() sent { return sent{last: make(map[string]dispatch)} }
 
 const (
-	// mostLag bounds what is believed of a lag: the tick may be one that was left
+	// mostLag bounds what is believed of a lag: the ticks may be such as were left
 	// over.
 	mostLag = 10 * time.Second
 
@@ -67,11 +68,14 @@ func (s *sent) sweep(now time.Time) {
 	maps.DeleteFunc(s.last, func(_ string, d dispatch) bool { return now.Sub(d.at) > longest })
 }
 
-// arrived notes that a tick has come out of the queue which was due so long ago.
+// arrived notes that a tick has come out of the queue which was dispatched so long
+// ago. Where the queue is behind the next one was, too; a single one may have been
+// left over, by an instance that died or a broker that was away.
 func (s *sent) arrived(lag time.Duration, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lag, s.at = min(lag, mostLag), now
+	lag = min(lag, mostLag)
+	s.lag, s.came, s.at = min(lag, s.came), lag, now
 }
 
 // A tick that has completed is shown for some periods of its worker.

@@ -239,19 +239,24 @@ func TestNothingIsSentTwiceToAQueueThatIsBehind(t *testing.T) {
 		assert.True(t, send("a"))
 		assert.True(t, send("a"), "a queue that is not known to be behind")
 		time.Sleep(time.Second)
-		s.arrived(100*time.Millisecond, time.Now())
+		arrived := func(lag time.Duration) { s.arrived(lag, time.Now()) }
+		arrived(100 * time.Millisecond)
 		assert.True(t, send("a"), "a queue that is less than a period behind")
-		s.arrived(2*time.Second, time.Now())
+		time.Sleep(time.Second)
+		arrived(2 * time.Second)
+		assert.True(t, send("a"), "after one that was left over")
+		arrived(2 * time.Second)
 		assert.False(t, send("a"))
 		assert.True(t, send("b"), "one of which nothing is in the queue")
 		time.Sleep(time.Second)
 		assert.False(t, send("a"))
-		s.arrived(2*time.Second, time.Now())
+		arrived(2 * time.Second)
 		time.Sleep(1100 * time.Millisecond)
 		assert.True(t, send("a"), "one that must have come by now")
-		s.arrived(24*time.Hour, time.Now())
+		arrived(24 * time.Hour)
+		arrived(24 * time.Hour)
 		time.Sleep(mostLag)
-		assert.True(t, send("a"), "after one that was left over")
+		assert.True(t, send("a"), "after some that were left over")
 	})
 }
 
@@ -260,15 +265,21 @@ func TestTicksAsTasks(t *testing.T) {
 	slot := core.Tick{Worker: "send/invoices", Slot: now.Add(-time.Second), Attempt: 1}
 	manual := core.Tick{Worker: "w", Manual: "x1", Attempt: 1}
 	for text, tick := range map[string]core.Tick{
-		`{"worker":"send/invoices","slot":"2026-01-01T00:00:00Z"}`:   slot,
-		`{"worker":"w","manual":"x1","sent":"2026-01-01T00:00:01Z"}`: manual,
+		`{"worker":"send/invoices","slot":"2026-01-01T00:00:00Z","sent":"2026-01-01T00:00:01Z"}`: slot,
+		`{"worker":"w","manual":"x1","sent":"2026-01-01T00:00:01Z"}`:                             manual,
 	} {
 		kind, data := encodeTick(tick, now)
 		assert.Equal(t, "worker:"+tick.Worker, kind)
 		assert.Equal(t, text, string(data))
-		got, _, err := decodeTick(kind, data)
+		got, due, sent, err := decodeTick(kind, data)
 		require.NoError(t, err)
 		assert.Equal(t, tick, got)
+		assert.Equal(t, now, sent)
+		if tick.Manual == "" {
+			assert.Equal(t, tick.Slot, due)
+		} else {
+			assert.Equal(t, now, due)
+		}
 	}
 	for kind, text := range map[string]string{
 		"email:send": `{"worker":"w","manual":"x"}`,
@@ -276,7 +287,7 @@ func TestTicksAsTasks(t *testing.T) {
 		"worker:x":   `{"worker":"x"}`,
 		"worker:y":   `nonsense`,
 	} {
-		_, _, err := decodeTick(kind, []byte(text))
+		_, _, _, err := decodeTick(kind, []byte(text))
 		assert.ErrorIs(t, err, errNoTick, kind)
 	}
 }
