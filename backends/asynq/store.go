@@ -28,8 +28,14 @@ var (
 	beatScript  = redis.NewScript(beatSource)
 )
 
-// forgetAfter is how long an instance is listed that is not heard of.
-const forgetAfter = time.Hour
+const (
+	// forgetAfter is how long an instance stays listed that is not heard of.
+	forgetAfter = time.Hour
+
+	// resend is how long a roster that has not changed is not sent again: it may have
+	// been forgotten, or lost in a failover.
+	resend = time.Minute
+)
 
 // store keeps the ledger in Redis. Of each worker it keeps a hash with two
 // records, each with its revision, so that both are read and compared in one
@@ -42,7 +48,8 @@ type store struct {
 	writes writeNames
 
 	mu     sync.Mutex
-	roster []byte    // as it was last sent
+	roster []byte    // of this instance
+	sent   time.Time // when it was last sent
 	born   time.Time // as it was last seen
 }
 
@@ -162,40 +169,52 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		s.roster = roster
 	}
 	known := s.roster
-	s.mu.Unlock()
-	pulse, listed, err := s.beat(ctx, instance, roster)
-	if err == nil && !listed && known != nil { // it was forgotten, or Redis has forgotten all
-		pulse, _, err = s.beat(ctx, instance, known)
+	if time.Since(s.sent) > resend {
+		roster = known
 	}
+	s.mu.Unlock()
+	pulse, err := s.beat(ctx, instance, roster)
 	if err != nil {
 		return ledger.Pulse{}, err
 	}
 	s.mu.Lock()
 	reborn := !s.born.Equal(pulse.Born)
 	s.mu.Unlock()
-	if reborn {
-		if err := s.client.SAdd(ctx, "asynq:queues", s.queue).Err(); err != nil {
-			return ledger.Pulse{}, fmt.Errorf("enter the queue in asynq:queues: %w", err)
-		}
-		s.mu.Lock()
-		s.born = pulse.Born
-		s.mu.Unlock()
+	if !reborn {
+		return pulse, nil
 	}
+	if roster == nil && known != nil { // it is lost with the rest
+		if pulse, err = s.beat(ctx, instance, known); err != nil {
+			return ledger.Pulse{}, err
+		}
+	}
+	if err := s.client.SAdd(ctx, "asynq:queues", s.queue).Err(); err != nil {
+		return ledger.Pulse{}, fmt.Errorf("enter the queue in asynq:queues: %w", err)
+	}
+	s.mu.Lock()
+	s.born = pulse.Born
+	s.mu.Unlock()
 	return pulse, nil
 }
 
-func (s *store) beat(ctx context.Context, instance string, roster []byte) (pulse ledger.Pulse, listed bool, err error) {
+func (s *store) beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
 	keys := []string{s.bornKey(), s.seenKey(), s.rostersKey()}
+	began := time.Now()
 	answer, err := beatScript.Run(ctx, s.client, keys, instance, roster, forgetAfter.Microseconds()).Slice()
 	if err != nil {
-		return ledger.Pulse{}, false, err
+		return ledger.Pulse{}, err
 	}
-	if len(answer) != 3 {
-		return ledger.Pulse{}, false, fmt.Errorf("unexpected answer %v", answer)
+	if len(answer) != 2 {
+		return ledger.Pulse{}, fmt.Errorf("unexpected answer %v", answer)
+	}
+	if roster != nil {
+		s.mu.Lock()
+		s.sent = began
+		s.mu.Unlock()
 	}
 	now, err1 := microTime(answer[0])
 	born, err2 := microTime(answer[1])
-	return ledger.Pulse{Now: now, Born: born}, answer[2] == int64(1), errors.Join(err1, err2)
+	return ledger.Pulse{Now: now, Born: born}, errors.Join(err1, err2)
 }
 
 // microTime reads a time in µs.
