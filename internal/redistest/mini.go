@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
@@ -46,7 +47,7 @@ func (m *Mini) Client(node string) *redis.Client {
 	const patience = 3 * time.Second
 	client := redis.NewClient(&redis.Options{
 		Addr:                  "mini",
-		Dialer:                func(ctx context.Context, _, _ string) (net.Conn, error) { return m.net.dial(ctx, node, m.dial) },
+		Dialer:                func(context.Context, string, string) (net.Conn, error) { return m.dial(node) },
 		DialTimeout:           patience,
 		ReadTimeout:           patience,
 		WriteTimeout:          patience,
@@ -74,21 +75,45 @@ func (m *Mini) Down(down bool) {
 	}
 }
 
+// Close ends Redis, with all connections. It is started again by the next.
+func (m *Mini) Close() {
+	m.net.closeAll()
+	m.Miniredis.Close()
+}
+
 func (m *Mini) isDown() bool { return m.down.Load() }
 
 var errDown = errors.New("connection refused: Redis in memory is down")
 
-func (m *Mini) dial() (net.Conn, error) {
+func (m *Mini) dial(node string) (net.Conn, error) {
 	if m.isDown() {
 		return nil, errDown
 	}
-	conn, err := m.Dial()
-	m.Lock()
-	defer m.Unlock()
-	if server := m.Server(); server != nil { // a new one after it was down
-		server.SetPreHook(m.scripts.hook)
+	if m.running() == nil { // it is started by a connection of its own
+		first, err := m.Dial()
+		if err != nil {
+			return nil, err
+		}
+		first.Close()
+	}
+	to := m.running()
+	if to == nil {
+		return nil, errDown
+	}
+	to.SetPreHook(m.scripts.hook)
+	conn, err := m.net.dial(node, to)
+	if err == nil && m.isDown() { // since then
+		conn.Close()
+		return nil, errDown
 	}
 	return conn, err
+}
+
+// running is the server, or nil.
+func (m *Mini) running() *server.Server {
+	m.Lock()
+	defer m.Unlock()
+	return m.Server()
 }
 
 // Cut cuts a node off from Redis, or heals that: what it sends is swallowed, and

@@ -1,19 +1,28 @@
 package redistest
 
 import (
-	"context"
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/alicebob/miniredis/v2/server"
 )
 
 // network are the connections of nodes. What a node that is cut off writes is
-// dropped, and what is sent to it is read and dropped, so that neither side
-// blocks while it holds a lock.
+// dropped, and so is what is sent to it.
 type network struct {
-	mu  sync.Mutex
-	off map[string]bool
+	mu    sync.Mutex
+	off   map[string]bool
+	conns map[*conn]bool
 }
 
 func (n *network) cut(node string, cut bool) {
@@ -31,37 +40,57 @@ func (n *network) isCut(node string) bool {
 	return n.off[node]
 }
 
-// dial connects a node. While it is cut off that fails at once: a subscription of
-// go-redis' dials under a mutex, and a bubble in which anybody waits for one of
-// those stands still. What is connected already gets no answers.
-func (n *network) dial(_ context.Context, node string, dial func() (net.Conn, error)) (net.Conn, error) {
+// dial connects a node to a server. While it is cut off that fails at once: a
+// subscription of go-redis' dials under a mutex, and a bubble in which anybody
+// waits for one of those stands still. What is connected already gets no answers.
+func (n *network) dial(node string, to *server.Server) (net.Conn, error) {
 	if n.isCut(node) {
 		return nil, os.ErrDeadlineExceeded
 	}
-	c, err := dial()
-	if err != nil {
-		return nil, err
+	c := &conn{network: n, node: node, server: to}
+	c.peer = server.NewPeer(bufio.NewWriter((*answers)(c)))
+	c.more.L = &c.mu
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.conns == nil {
+		n.conns = make(map[*conn]bool)
 	}
-	conn := &conn{Conn: c, network: n, node: node}
-	conn.more.L = &conn.mu
-	go conn.send()
-	return conn, nil
+	n.conns[c] = true
+	return c, nil
 }
 
-// conn is a connection of a node, over a pipe. Unlike a pipe it takes what is
-// written without waiting for a reader: a client that writes a hundred commands
-// before it reads an answer, and a server that answers each, would wait for each
-// other. A connection that was cut is of no use after: bytes are missing.
+// closeAll closes all connections, as a server does that ends.
+func (n *network) closeAll() {
+	n.mu.Lock()
+	conns := slices.Collect(maps.Keys(n.conns))
+	n.mu.Unlock()
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// conn is a connection of a node. There are no pipes and no goroutines: a command
+// is done by who writes it, and its answer is there to be read when Write returns.
+// For a suite under the race detector that is half of what it takes. Commands that
+// wait, as BLPOP does, would hold up their writer; nothing here has any. A
+// connection that was cut is of no use after: bytes are missing.
 type conn struct {
-	net.Conn
 	network *network
 	node    string
+	server  *server.Server
+	peer    *server.Peer
 
-	mu     sync.Mutex
-	more   sync.Cond
-	queue  []byte
-	closed bool
-	torn   bool
+	turn       sync.Mutex // commands are done one after the other
+	sent       []byte     // was written, and is not a whole command yet
+	subscribed bool
+
+	mu       sync.Mutex
+	more     sync.Cond
+	answered []byte
+	deadline time.Time   // of reads
+	alarm    *time.Timer // wakes readers no later than then
+	closed   bool
+	torn     bool
 }
 
 // isTorn tells whether the connection is cut, or was.
@@ -72,62 +101,163 @@ func (c *conn) isTorn() bool {
 	return c.torn
 }
 
-func (c *conn) Write(b []byte) (int, error) {
-	torn := c.isTorn()
+func (c *conn) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.closed:
+	return c.closed
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.isClosed() {
 		return 0, net.ErrClosed
-	case torn:
+	}
+	if c.isTorn() {
 		return len(b), nil
 	}
-	c.queue = append(c.queue, b...)
-	c.more.Signal()
+	c.sent = append(c.sent, b...)
+	rest := c.sent
+	for {
+		args, more, err := command(rest)
+		if err != nil {
+			return 0, err
+		}
+		if args == nil {
+			break
+		}
+		rest = more
+		c.subscribed = c.subscribed || strings.Contains(strings.ToLower(args[0]), "subscribe")
+		c.server.Dispatch(c.peer, args)
+		c.peer.Flush()
+	}
+	c.sent = c.sent[:copy(c.sent, rest)]
 	return len(b), nil
 }
 
-// send passes on what was written, until the connection is closed.
-func (c *conn) send() {
-	for {
-		c.mu.Lock()
-		for len(c.queue) == 0 && !c.closed {
-			c.more.Wait()
+// command takes a command off what a client has sent: an array of strings. There
+// are no arguments if it is not whole yet.
+func command(sent []byte) (args []string, rest []byte, err error) {
+	n, rest, err := header(sent, '*')
+	for range n {
+		var size int
+		if size, rest, err = header(rest, '$'); err != nil || len(rest) < size+2 {
+			return nil, nil, err
 		}
-		if c.closed {
-			c.mu.Unlock()
-			return
-		}
-		data := c.queue
-		c.queue = nil
-		c.mu.Unlock()
-		if _, err := c.Conn.Write(data); err != nil {
-			c.Close()
-			return
-		}
+		args, rest = append(args, string(rest[:size])), rest[size+2:]
 	}
+	return args, rest, err
+}
+
+// header takes a line off that has a sign and a number. Without a line nothing is
+// left.
+func header(sent []byte, sign byte) (n int, rest []byte, err error) {
+	line, rest, whole := bytes.Cut(sent, []byte("\r\n"))
+	if !whole {
+		return 0, nil, nil
+	}
+	if len(line) == 0 || line[0] != sign {
+		return 0, nil, fmt.Errorf("not of a command: %q", line)
+	}
+	n, err = strconv.Atoi(string(line[1:]))
+	return n, rest, err
+}
+
+// answers is a conn as its server writes to it.
+type answers conn
+
+func (a *answers) Write(b []byte) (int, error) {
+	c := (*conn)(a)
+	torn := c.isTorn()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed && !torn {
+		c.answered = append(c.answered, b...)
+		c.more.Broadcast()
+	}
+	return len(b), nil
 }
 
 func (c *conn) Read(b []byte) (int, error) {
+	torn := c.isTorn()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for {
-		n, err := c.Conn.Read(b)
-		if err != nil || !c.isTorn() {
-			return n, err
+		if torn = torn || c.torn; torn {
+			c.answered = nil
 		}
+		switch left := time.Until(c.deadline); {
+		case len(c.answered) > 0:
+			n := copy(b, c.answered)
+			if c.answered = c.answered[n:]; len(c.answered) == 0 {
+				c.answered = nil
+			}
+			return n, nil
+		case c.closed:
+			return 0, io.EOF
+		case c.deadline.IsZero():
+		case left <= 0:
+			return 0, os.ErrDeadlineExceeded
+		case c.alarm == nil:
+			c.alarm = time.AfterFunc(left, c.wake)
+		}
+		c.more.Wait()
 	}
+}
+
+// wake has readers look at their deadline.
+func (c *conn) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alarm = nil
+	c.more.Broadcast()
 }
 
 func (c *conn) Close() error {
 	c.mu.Lock()
+	was := c.closed
 	c.closed = true
-	c.more.Signal()
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	c.more.Broadcast()
 	c.mu.Unlock()
-	return c.Conn.Close()
+	if was {
+		return nil
+	}
+	c.network.mu.Lock()
+	delete(c.network.conns, c)
+	c.network.mu.Unlock()
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.subscribed { // ends what tells of messages
+		c.server.Dispatch(c.peer, []string{"UNSUBSCRIBE"})
+		c.server.Dispatch(c.peer, []string{"PUNSUBSCRIBE"})
+	}
+	return nil
 }
 
 // SetDeadline bounds reads; writes do not wait.
-func (c *conn) SetDeadline(t time.Time) error { return c.Conn.SetReadDeadline(t) }
+func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing, since writes do not wait. The pipe's is for the
-// one who sends.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline = t; c.alarm != nil {
+		c.alarm.Stop()
+		c.alarm = nil
+	}
+	c.more.Broadcast()
+	return nil
+}
+
+// SetWriteDeadline does nothing, since writes do not wait.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+func (c *conn) LocalAddr() net.Addr  { return address{} }
+func (c *conn) RemoteAddr() net.Addr { return address{} }
+
+type address struct{}
+
+func (address) Network() string { return "mini" }
+func (address) String() string  { return "mini" }
