@@ -28,23 +28,30 @@ func Run(t *testing.T, b Backend) {
 		t.Fatal("conformance: a Backend needs a Name and an Open")
 	}
 	crew := hire(t, b)
-	own, others := crew.split(selected(b))
 	if crew.told != nil {
-		crew.serve(t, b, own)
+		crew.serve(t, b, selected(b))
 		return
 	}
 	report := newReport(b, features(t, b))
-	settle := func(cases []kase, judged func(*testing.T, kase) verdict) {
-		for _, c := range cases {
-			t.Run(c.id(), func(t *testing.T) {
-				v := judged(t, c)
-				report.add(c, v)
-				v.settle(t)
-			})
+	settle := func(c kase, judged func(*testing.T, kase) verdict) {
+		t.Run(c.id(), func(t *testing.T) {
+			v := judged(t, c)
+			report.add(c, v)
+			v.settle(t)
+		})
+	}
+	judged := judgeAll(t, b, report.Features)
+	var others []kase
+	for _, c := range selected(b) {
+		if crew.claim(c) {
+			settle(c, judged)
+		} else {
+			others = append(others, c)
 		}
 	}
-	settle(own, judgeAll(t, b, report.Features))
-	settle(others, crew.ask)
+	for _, c := range others {
+		settle(c, crew.ask)
+	}
 	crew.check(t)
 	t.Cleanup(func() { report.save(t) })
 }

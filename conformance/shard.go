@@ -6,12 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,17 +23,22 @@ var shards = 1
 // shardEnv is set in a process that is a shard, to an assignment in JSON.
 const shardEnv = "TICKWORK_CONFORMANCE_SHARD"
 
-// An assignment says which of the cases a process tries: every nth, counted from one.
+// An assignment is what a process has to know that shares the cases of a backend with
+// others.
 type assignment struct {
-	N, Of   int
+	N       int    // which of them it is; the first is the test's own
 	Backend string // of no other
-	File    string // where it tells the verdicts; there must be none yet
+	Dir     string // where they tell each other what they try, and the verdicts; empty for one that is alone
 }
+
+// verdicts is the file that the process tells its verdicts in.
+func (a assignment) verdicts() string { return filepath.Join(a.Dir, fmt.Sprint("verdicts-", a.N)) }
 
 // A crew is the processes that share the cases of a backend in virtual time. The first
 // is the test's own.
 type crew struct {
 	assignment
+	none bool          // it is to try none of the cases
 	told *json.Encoder // of a process that is one of the others
 	rest []*shard      // of the first: the others
 }
@@ -58,16 +63,16 @@ type toldVerdict struct {
 // single case is.
 func hire(t *testing.T, b Backend) *crew {
 	t.Helper()
-	c := &crew{assignment: assignment{N: 1, Of: 1, Backend: b.Name}}
+	c := &crew{assignment: assignment{N: 1, Backend: b.Name}}
 	if given := os.Getenv(shardEnv); given != "" {
 		if err := json.Unmarshal([]byte(given), &c.assignment); err != nil {
 			t.Fatalf("conformance: %s: %v", shardEnv, err)
 		}
 		if c.Backend != b.Name || b.WallClock {
-			c.N, c.told = 0, json.NewEncoder(io.Discard) // none of the cases
+			c.none, c.told = true, json.NewEncoder(io.Discard)
 			return c
 		}
-		file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := os.OpenFile(c.verdicts(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			t.Fatalf("conformance: shard %d: %v", c.N, err)
 		}
@@ -78,17 +83,16 @@ func hire(t *testing.T, b Backend) *crew {
 	if shards <= 1 || b.WallClock || isSingle() {
 		return c
 	}
-	c.Of = min(shards, len(selected(b)))
 	ctx, cancel := context.WithCancel(context.Background())
-	dir := t.TempDir() // which outlives them
+	c.Dir = t.TempDir() // which outlives them
 	t.Cleanup(func() {
 		cancel()
 		for _, s := range c.rest {
 			<-s.ended
 		}
 	})
-	for n := 2; n <= c.Of; n++ {
-		s, err := startShard(ctx, t, assignment{N: n, Of: c.Of, Backend: b.Name, File: filepath.Join(dir, strconv.Itoa(n))})
+	for n := 2; n <= shards; n++ {
+		s, err := startShard(ctx, t, assignment{N: n, Backend: b.Name, Dir: c.Dir})
 		if err != nil {
 			t.Fatalf("conformance: start shard %d: %v", n, err)
 		}
@@ -107,7 +111,7 @@ func startShard(ctx context.Context, t *testing.T, a assignment) (*shard, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{file: a.File, ended: make(chan struct{})}
+	s := &shard{file: a.verdicts(), ended: make(chan struct{})}
 	s.cmd = exec.CommandContext(ctx, exe, shardFlags(t)...)
 	s.cmd.Env = append(os.Environ(), shardEnv+"="+string(given))
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
@@ -140,27 +144,30 @@ func shardFlags(t *testing.T) []string {
 	return args
 }
 
-// split returns which cases this process tries, and which the others do.
-func (c *crew) split(cases []kase) (own, others []kase) {
-	for i, k := range cases {
-		switch {
-		case i%c.Of == c.N-1:
-			own = append(own, k)
-		case c.told == nil:
-			others = append(others, k)
-		}
+// claim tells whether a case is this process's to try: each is who comes to it first.
+func (c *crew) claim(k kase) bool {
+	if c.Dir == "" || c.none {
+		return !c.none
 	}
-	return own, others
+	file, err := os.OpenFile(filepath.Join(c.Dir, strings.ReplaceAll(k.id(), "/", " ")), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return false
+	}
+	_ = file.Close()
+	return true
 }
 
-// serve tries a shard's cases, and tells what came of them. That one has failed is
-// for the first process to say.
+// serve tries the cases that nobody else does, and tells what came of them. That one
+// has failed is for the first process to say.
 func (c *crew) serve(t *testing.T, b Backend, cases []kase) {
-	if len(cases) == 0 {
+	if c.none {
 		return
 	}
 	f := features(t, b)
 	for _, k := range cases {
+		if !c.claim(k) {
+			continue
+		}
 		t.Run(k.id(), func(t *testing.T) {
 			if err := c.told.Encode(toldVerdict{Case: k.id(), Verdict: judge(t, t.Name(), b, k, f, nil)}); err != nil {
 				t.Errorf("conformance: tell the verdict: %v", err)

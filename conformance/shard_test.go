@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -30,9 +31,21 @@ func TestSharded(t *testing.T) {
 		t.Skip("TestShards starts it")
 	case what == "broken":
 		b.Open = swapped(func(w core.Worker) core.Schedule { return core.Every(7 * 1e9) })
-	case what == "dies" && isShard:
-		fmt.Println("it has died")
-		os.Exit(3)
+	case what == "dies":
+		open, calls, tries := b.Open, 0, os.Getenv(reportEnv)+"/tries"
+		b.Open = func(opts core.Options) (core.Manager, error) {
+			switch calls++; {
+			case isShard && calls == 2: // the first was to ask what it can do
+				_ = os.WriteFile(tries, nil, 0o600)
+				fmt.Println("it has died")
+				os.Exit(3)
+			case !isShard: // leaves it one
+				for _, err := os.Stat(tries); err != nil; _, err = os.Stat(tries) {
+					runtime.Gosched()
+				}
+			}
+			return open(opts)
+		}
 	case what == "leaves" && isShard:
 		t.Cleanup(func() { t.Error("something was left behind") })
 	}
