@@ -86,7 +86,7 @@ func (s *served) Features() core.Features {
 
 func (s *served) Start(ctx context.Context, host core.Host) (err error) {
 	natstest.Forget()
-	if s.dir, err = os.MkdirTemp("", "tickwork-nats-"); err != nil {
+	if s.dir, err = makeVolatile(); err != nil {
 		return err
 	}
 	if err := os.CopyFS(s.dir, os.DirFS(s.data)); err != nil {
