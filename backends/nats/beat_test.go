@@ -1,6 +1,11 @@
-package nats_test
+package nats
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,16 +15,44 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-891a2e1b/tickwork/backends/nats"
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
-// An instance beats each second, and asks for the stream's description only to
-// compare clocks, each half lease.
-func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
+// beating runs a test in a bubble, on a server whose files are in a directory, with
+// what opens stores on it.
+func beating(t *testing.T, f func(t *testing.T, server *natstest.Server, dir string, open func(instance string, dial natsgo.Option, now func() time.Time) *store)) {
 	synctest.Test(t, func(t *testing.T) {
 		natstest.Forget()
-		server := startServer(t, natstest.InProcess)
+		dir := filepath.Join(t.TempDir(), "data")
+		server, err := natstest.New(natstest.InProcess, natstest.Dir(dir))
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, server.Stop()) }()
+		f(t, server, dir, func(instance string, dial natsgo.Option, now func() time.Time) *store {
+			s := newStore(Config{Namespace: "test", Storage: "file", Options: []natsgo.Option{dial}, Lease: 10 * time.Second})
+			host := core.Host{Logger: slog.New(slog.DiscardHandler), Instance: instance, Now: now, Broker: func(error) {}}
+			require.NoError(t, s.Open(t.Context(), host))
+			t.Cleanup(func() { assert.NoError(t, s.Close(context.Background())) })
+			return s
+		})
+	})
+}
+
+func mustBeat(t *testing.T, s *store) ledger.Pulse {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	p, err := s.Beat(ctx, s.host.Instance, nil)
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now(), p.Now, time.Millisecond, "the server's time")
+	return p
+}
+
+// An instance beats each second, and asks for the stream's description only to
+// compare clocks, each half lease, and when its own has gone another way.
+func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
 		nc, err := server.Connect(natsgo.PingInterval(time.Hour))
 		require.NoError(t, err)
 		defer nc.Close()
@@ -28,16 +61,85 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 			_, err := nc.Subscribe(subject, func(*natsgo.Msg) { n.Add(1) })
 			require.NoError(t, err)
 		}
-		counts("$KV.tickwork_default.i.>", &beats)
-		counts("$JS.API.STREAM.INFO.KV_tickwork_default", &asked)
+		counts("$KV.tickwork_test.i.>", &beats)
+		counts("$JS.API.STREAM.INFO.KV_tickwork_test", &asked)
 		require.NoError(t, nc.Flush())
-		start(t, nats.Config{Options: []natsgo.Option{server.Dial()}, Lease: 10 * time.Second}, "a", newRecorder().worker("w", "a", time.Hour, 0))
+		slept := time.Duration(0)
+		s := open("a", server.Dial(), func() time.Time { return time.Now().Round(0).Add(slept) })
+		mustBeat(t, s)
 		synctest.Wait()
 		beats.Store(0)
 		asked.Store(0)
-		time.Sleep(time.Minute)
+		for range 60 {
+			time.Sleep(time.Second)
+			mustBeat(t, s)
+		}
 		synctest.Wait()
-		assert.InDelta(t, 60, beats.Load(), 1, "beats")
-		assert.InDelta(t, 12, asked.Load(), 1, "requests for the stream")
+		assert.EqualValues(t, 60, beats.Load(), "beats")
+		assert.EqualValues(t, 12, asked.Load(), "requests for the stream")
+		slept = 30 * time.Second
+		time.Sleep(time.Second)
+		mustBeat(t, s)
+		synctest.Wait()
+		assert.EqualValues(t, 13, asked.Load(), "requests for the stream, after the machine slept")
+	})
+}
+
+// The end of the stream is lost, as by a server whose machine failed, and by the next
+// beat more was written than had been: the stream is the same, and has come further.
+func TestABeatFindsThatTheEndWasLost(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, dir string, open func(string, natsgo.Option, func() time.Time) *store) {
+		a, b := open("a", server.Dial(), time.Now), open("b", server.Dial(), time.Now)
+		born := mustBeat(t, a).Born
+		require.Equal(t, born, mustBeat(t, b).Born)
+		server.Shutdown()
+		older := t.TempDir()
+		require.NoError(t, os.CopyFS(older, os.DirFS(dir)))
+		require.NoError(t, server.Start())
+		time.Sleep(5 * time.Second)
+		for range 5 {
+			require.Equal(t, born, mustBeat(t, a).Born, "the data's begin, after a restart")
+			time.Sleep(time.Second)
+		}
+		server.Shutdown()
+		require.NoError(t, os.RemoveAll(dir))
+		require.NoError(t, os.CopyFS(dir, os.DirFS(older)))
+		require.NoError(t, server.Start())
+		time.Sleep(5 * time.Second)
+		for i := range 20 {
+			_, err := b.WriteLease(t.Context(), ledger.Write{Worker: fmt.Sprint("w", i), Value: []byte("{}")})
+			require.NoError(t, err)
+		}
+		lost := mustBeat(t, a).Born
+		assert.NotEqual(t, born, lost)
+		time.Sleep(time.Second)
+		assert.Equal(t, lost, mustBeat(t, a).Born, "the data's begin, with the beat after that")
+	})
+}
+
+// A beat is written, and its answer is lost: that tells nothing of lost data. Nor does
+// one that somebody has taken out of the registry.
+func TestABeatIsInDoubt(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		link := natstest.NewLink(server)
+		lost := link.LoseAnswer("$KV.tickwork_test.i.a", 3)
+		a, b := open("a", link.Dial(), time.Now), open("b", server.Dial(), time.Now)
+		_, err := a.Beat(t.Context(), "a", []byte("roster"))
+		require.NoError(t, err)
+		born := mustBeat(t, a).Born
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err = a.Beat(ctx, "a", nil)
+		require.Error(t, err)
+		<-lost
+		link.Cut(false)
+		time.Sleep(20 * time.Second)
+		require.Equal(t, born, mustBeat(t, a).Born, "the data's begin, after an answer was lost")
+		require.NoError(t, b.Leave(t.Context(), "a"))
+		require.Equal(t, born, mustBeat(t, a).Born, "the data's begin, after it was taken out of the registry")
+		list, err := b.Instances(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		assert.Equal(t, "roster", string(list[0].Roster))
 	})
 }

@@ -34,6 +34,7 @@ type pulses struct {
 	born   time.Time
 	behind int    // times in a row that the stream was asked for and behind what was acknowledged
 	mine   uint64 // the revision of the last beat
+	sure   bool   // no later one may have been written
 	before uint64 // what the watch had told last when it was written
 	at     time.Time
 	roster []byte
@@ -65,7 +66,8 @@ func (p *pulses) take(ctx context.Context) error {
 func (p *pulses) give() { <-p.turn }
 
 // Beat implements ledger.Store. The broker's time is that of the server which
-// leads the stream: the messages in it have their times from there.
+// leads the stream: the messages in it have their times from there. It is as
+// reckoned since the stream was asked for.
 //
 // A beat follows the instance's last one, and the revision that it gets all that
 // was acknowledged: where that is not so data were lost, or may be. So the stream
@@ -92,22 +94,36 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 			}
 		}
 		highest := s.acknowledged()
-		rev, err := s.writeBeat(ctx, instance, roster, !ask)
+		rev, err := s.writeBeat(ctx, instance, roster)
 		switch {
 		case err == nil && rev > highest:
-			p.looked = time.Now()
+			p.looked, p.behind = time.Now(), 0
 			return ledger.Pulse{Now: p.asked.now(), Born: p.born}, nil
-		case err != nil && (ask || !vanished(err) && !isConflict(err)):
-			p.doubt.Store(true) // it may have happened
+		case err == nil:
+			lost = true
+		case p.sure && isConflict(err):
+			p.sure = false
+			roster = p.roster // it may be gone, too
+			lost = s.isSetBack(ctx, instance)
+		case ask || !vanished(err):
+			p.sure = false // it may have happened
+			p.doubt.Store(true)
 			return ledger.Pulse{}, s.link.explain("write the beat", err)
 		}
-		lost = err == nil
 	}
+}
+
+// isSetBack tells whether the last beat is not there, and one before it is: the end
+// of the stream was lost. It may also have been taken out of the registry, or be that
+// of another instance of the same name. It is the caller's turn.
+func (s *store) isSetBack(ctx context.Context, instance string) bool {
+	e, err := s.kv.Get(ctx, alive+escape(instance))
+	return err == nil && e.Revision() < s.pulses.mine
 }
 
 // writeBeat writes that this instance is alive, after its last beat if that is
 // known, and its roster unless that is nil. It is the caller's turn.
-func (s *store) writeBeat(ctx context.Context, instance string, roster []byte, after bool) (rev uint64, err error) {
+func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (rev uint64, err error) {
 	p, key := &s.pulses, alive+escape(instance)
 	if roster != nil {
 		if _, err := s.kv.Put(ctx, rosters+escape(instance), roster); err != nil {
@@ -115,28 +131,33 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte, a
 		}
 	}
 	value, _ := json.Marshal(member{instance})
-	if after {
+	if p.sure {
 		rev, err = s.kv.Update(ctx, key, value, p.mine)
 	} else {
 		rev, err = s.kv.Put(ctx, key, value)
 	}
 	if err == nil {
-		p.mine, p.before, p.at = rev, s.progress().last, time.Now()
+		p.mine, p.sure, p.before, p.at = rev, true, s.progress().last, time.Now()
 	}
 	return rev, err
 }
 
 // isToAsk tells whether the stream is to be asked for: there was no beat yet, or
-// something has failed since; the clocks were not compared for half a lease, or in
-// a request that took so long that it tells little; or the instance's clock has
-// gone another way than time has, as that of a machine that slept. It is the
-// caller's turn.
+// something has failed since; the clocks were not compared for some beats, or in a
+// request that took so long that it tells little; or the instance's clock has gone
+// another way than time has, as that of a machine that slept. It is the caller's
+// turn.
 func (s *store) isToAsk() bool {
 	p := &s.pulses
 	since := time.Since(p.asked.at)
-	strayed := s.host.Now().Sub(p.asked.clock) - since
-	return p.at.IsZero() || p.doubt.Load() || since >= s.cfg.Lease/2 || p.asked.took > s.cfg.Lease/20 || strayed.Abs() > time.Second
+	strayed := s.clock().Sub(p.asked.clock) - since
+	return p.at.IsZero() || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
+		p.asked.took > min(s.cfg.Lease/20, 100*time.Millisecond) || strayed.Abs() > time.Second
 }
+
+// clock is the instance's, as the wall shows it: the monotonic one may stand still
+// while the machine sleeps.
+func (s *store) clock() time.Time { return s.host.Now().Round(0) }
 
 // acknowledged is the highest revision that this instance knows of.
 func (s *store) acknowledged() uint64 {
@@ -168,7 +189,7 @@ func (s *store) ask(ctx context.Context, lost bool) error {
 	}
 	before := p.asked.created
 	p.looked = time.Now()
-	p.asked = asked{at: p.looked, took: p.looked.Sub(sent), clock: s.host.Now(), server: info.TimeStamp, created: info.Created}
+	p.asked = asked{at: p.looked, took: p.looked.Sub(sent), clock: s.clock(), server: info.TimeStamp, created: info.Created}
 	switch {
 	case !info.Created.Equal(before):
 		p.born, p.behind = info.Created, 0
@@ -191,6 +212,7 @@ func (s *store) forget() {
 	s.mu.Lock()
 	clear(s.known)
 	s.highest = 0
+	s.watched.of++
 	s.mu.Unlock()
 	s.watchAnew()
 }
@@ -199,7 +221,7 @@ func (s *store) forget() {
 // beat, not even of that: the server that had its consumer may have ended.
 func (s *store) checkWatch() {
 	p, w := &s.pulses, s.progress()
-	if w.synced && w.last < p.mine && w.last == p.before {
+	if w.synced && w.last < p.mine && w.last == p.before && time.Since(p.at) > s.cfg.Lease/20 {
 		s.watchAnew()
 	}
 }

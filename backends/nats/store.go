@@ -37,6 +37,7 @@ type store struct {
 type watched struct {
 	synced bool   // it has told all that there was when it began
 	last   uint64 // the revision that it told last
+	of     int    // how often data were lost: what was read before tells nothing
 }
 
 var _ ledger.Watcher = (*store)(nil)

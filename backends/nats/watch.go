@@ -85,6 +85,7 @@ func (s *store) watch(ctx context.Context, changed func(ledger.State), synced fu
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	of := s.progress().of
 	late := time.AfterFunc(answer, cancel)
 	// Our own beats are watched too: they tell that the watch still goes on.
 	watcher, err := s.kv.WatchFiltered(ctx, []string{leases + ">", controls + ">", alive + escape(s.host.Instance)})
@@ -111,7 +112,7 @@ func (s *store) watch(ctx context.Context, changed func(ledger.State), synced fu
 			case e == nil:
 				synced()
 			default:
-				s.tell(e, changed)
+				s.tell(e, of, changed)
 			}
 		}
 	}
@@ -134,9 +135,13 @@ func drain(w jetstream.KeyWatcher) {
 	}
 }
 
-// tell tells the engine of a record.
-func (s *store) tell(e jetstream.KeyValueEntry, changed func(ledger.State)) {
+// tell tells the engine of a record, unless data were lost since the watch began.
+func (s *store) tell(e jetstream.KeyValueEntry, of int, changed func(ledger.State)) {
 	s.mu.Lock()
+	if s.watched.of != of {
+		s.mu.Unlock()
+		return
+	}
 	s.watched.last = e.Revision()
 	s.highest = max(s.highest, e.Revision())
 	s.mu.Unlock()

@@ -43,7 +43,7 @@ func newWorld(data string) (conformance.World, error) {
 }
 
 // makeVolatile makes a directory, in memory where that can be done: a server writes
-// into some dozen files, and none outlives its case.
+// into some dozen small files, which the case removes.
 func makeVolatile() (string, error) {
 	const pattern = "tickwork-nats-"
 	if dir, err := os.MkdirTemp("/dev/shm", pattern); err == nil {
