@@ -124,10 +124,10 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 	if err != nil {
 		return failure{err}
 	}
-	lag := d.host.Now().Sub(sent)
+	lag, came := d.host.Now().Sub(sent), time.Now()
 	got, err := d.deliver(ctx, tick)
-	if err == nil && !got.Absent && !got.Past { // those were sent round, or left over
-		d.sent.arrived(lag, time.Now())
+	if err == nil && !got.Absent && !got.Past { // what is past may have been left over
+		d.sent.arrived(lag, came)
 	}
 	switch {
 	case err != nil:

@@ -29,14 +29,15 @@
 //
 // The asynq command and asynqmon show ticks in the queue "tickwork", or
 // "tickwork-<namespace>": tasks of the type worker:<name>, with a payload of
-// JSON. A task is completed when its slot has come to its end, with a result that
-// says so where it was not run ("skipped: overlap"), and archived, with the run's
-// error, when the run has failed, on whichever instance that was. Completed ones are
-// kept for Config.Retention, archived ones for as long as asynq keeps its archive: 90
-// days, and the latest 10,000. The task of an instance that has died is shown as
-// active until asynq recovers it, a minute or two later; its slot has long been run
-// again, and how that ended is shown then. Where it is not known any more the result
-// says so.
+// JSON: the worker, its slot or its trigger, and when it was sent. A task is
+// completed when its slot has come to its end, with a result that says so where it
+// was not run ("skipped: overlap"), and archived, with the run's error, when the
+// run has failed, on whichever instance that was. Completed ones are kept for
+// Config.Retention, archived ones for as long as asynq keeps its archive: 90 days,
+// and the latest 10,000. The task of an instance that has died is shown as active
+// until asynq recovers it, a minute or two later; its slot has long been run again,
+// and how that ended is shown then. Where it is not known any more the result says
+// so.
 // The records of the ledger are JSON too:
 //
 //	redis-cli hgetall 'tickwork:{tickwork}:w:send-invoices'
@@ -63,7 +64,7 @@
 //
 //	~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers* &asynq:cancel
 //	+@connection +evalsha +eval +subscribe +unsubscribe +time
-//	+hset +hget +hmget +hgetall +hdel +hexists +exists +del +get +set +setex +incr +expire +expireat
+//	+hset +hget +hmget +hgetall +hdel +exists +del +get +set +setex +incr +expire +expireat
 //	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
 //
 // In a Redis Cluster its client also needs +cluster|slots.

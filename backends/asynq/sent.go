@@ -2,6 +2,7 @@ package asynq
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 type sent struct {
 	mu    sync.Mutex
 	last  map[string]dispatch
-	swept time.Time     // when what is old was last dropped from it
-	came  time.Duration // how long the tick that came last had waited in the queue
-	lag   time.Duration // and the least of that and of the one before
-	at    time.Time     // when it came
+	swept time.Time        // when what is old was last dropped from it
+	lags  [8]time.Duration // how long the ticks that came last had waited in the queue
+	n     int              // how many have come
+	at    time.Time        // when the last did
 }
 
 // dispatch is the one of a worker that was last.
@@ -48,7 +49,7 @@ func (s *sent) note(tick core.Tick, now time.Time) (period time.Duration, again 
 	defer s.mu.Unlock()
 	s.sweep(now)
 	before, known := s.last[tick.Worker]
-	if known && time.Since(s.at) < s.lag && now.Sub(before.at) < s.lag {
+	if lag := slices.Min(s.lags[:]); known && time.Since(s.at) < lag && now.Sub(before.at) < lag {
 		return 0, true
 	}
 	s.last[tick.Worker] = dispatch{slot: tick.Slot, at: now}
@@ -68,14 +69,19 @@ func (s *sent) sweep(now time.Time) {
 	maps.DeleteFunc(s.last, func(_ string, d dispatch) bool { return now.Sub(d.at) > longest })
 }
 
-// arrived notes that a tick has come out of the queue which was dispatched so long
-// ago. Where the queue is behind the next one was, too; a single one may have been
-// left over, by an instance that died or a broker that was away.
-func (s *sent) arrived(lag time.Duration, now time.Time) {
+// arrived notes that a tick, which has come to its end since, had come out of the
+// queue at a time, and was dispatched so long before. Where the queue is behind that
+// is so of all; some may have been left over by an instance that died, or sent round
+// until they came to one with the worker.
+func (s *sent) arrived(lag time.Duration, came time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lag = min(lag, mostLag)
-	s.lag, s.came, s.at = min(lag, s.came), lag, now
+	if came.Before(s.at) { // later ones tell more
+		return
+	}
+	s.lags[s.n%len(s.lags)] = min(lag, mostLag)
+	s.n++
+	s.at = came
 }
 
 // A tick that has completed is shown for some periods of its worker.

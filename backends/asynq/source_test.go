@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/redistest"
 )
 
 // scripted answers every script with an error, and counts.
@@ -239,24 +240,38 @@ func TestNothingIsSentTwiceToAQueueThatIsBehind(t *testing.T) {
 		assert.True(t, send("a"))
 		assert.True(t, send("a"), "a queue that is not known to be behind")
 		time.Sleep(time.Second)
-		arrived := func(lag time.Duration) { s.arrived(lag, time.Now()) }
-		arrived(100 * time.Millisecond)
+		arrived := func(n int, lag time.Duration) {
+			for range n {
+				s.arrived(lag, time.Now())
+			}
+		}
+		arrived(100, 100*time.Millisecond)
 		assert.True(t, send("a"), "a queue that is less than a period behind")
 		time.Sleep(time.Second)
-		arrived(2 * time.Second)
-		assert.True(t, send("a"), "after one that was left over")
-		arrived(2 * time.Second)
+		arrived(7, 2*time.Second)
+		assert.True(t, send("a"), "after some that were left over")
+		arrived(1, 2*time.Second)
 		assert.False(t, send("a"))
 		assert.True(t, send("b"), "one of which nothing is in the queue")
 		time.Sleep(time.Second)
 		assert.False(t, send("a"))
-		arrived(2 * time.Second)
+		arrived(1, 2*time.Second)
 		time.Sleep(1100 * time.Millisecond)
 		assert.True(t, send("a"), "one that must have come by now")
-		arrived(24 * time.Hour)
-		arrived(24 * time.Hour)
+
+		taken := time.Now()
+		time.Sleep(time.Minute)
+		for range 100 {
+			s.arrived(24*time.Hour, taken)
+		}
+		assert.True(t, send("a"))
+		assert.True(t, send("a"), "after the end of some that came long ago")
+		arrived(100, 24*time.Hour)
+		assert.False(t, send("a"))
+		s.arrived(0, taken)
+		assert.False(t, send("a"), "and of one of which the later ones tell more")
 		time.Sleep(mostLag)
-		assert.True(t, send("a"), "after some that were left over")
+		assert.True(t, send("a"), "when it is not known any more")
 	})
 }
 
@@ -281,6 +296,10 @@ func TestTicksAsTasks(t *testing.T) {
 			assert.Equal(t, now, due)
 		}
 	}
+	_, due, sent, err := decodeTick("worker:w", []byte(`{"worker":"w","slot":"2026-01-01T00:00:00Z"}`))
+	require.NoError(t, err, "of an older version")
+	assert.Equal(t, slot.Slot, due)
+	assert.Equal(t, slot.Slot, sent)
 	for kind, text := range map[string]string{
 		"email:send": `{"worker":"w","manual":"x"}`,
 		"worker:w":   `{"worker":"v","manual":"x"}`,
@@ -290,4 +309,24 @@ func TestTicksAsTasks(t *testing.T) {
 		_, _, _, err := decodeTick(kind, []byte(text))
 		assert.ErrorIs(t, err, errNoTick, kind)
 	}
+}
+
+// A roster that was lost, or that another of the same name took with it, is there
+// again within a minute.
+func TestARosterIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mini := redistest.NewMini()
+		defer mini.Close()
+		s := &store{queue: "q", client: &batcher{UniversalClient: mini.Client("a")}}
+		defer func() { require.NoError(t, s.client.Close()) }()
+		_, err := s.Beat(t.Context(), "a", []byte("roster"))
+		require.NoError(t, err)
+		mini.HDel(s.rostersKey(), "a")
+		for range 61 {
+			time.Sleep(time.Second)
+			_, err := s.Beat(t.Context(), "a", nil)
+			require.NoError(t, err)
+		}
+		require.Equal(t, "roster", mini.HGet(s.rostersKey(), "a"))
+	})
 }

@@ -48,6 +48,9 @@ func decodeTick(kind string, data []byte) (tick core.Tick, due, sent time.Time, 
 	if !ok || name != p.Worker || p.Slot.IsZero() == (p.Manual == "") {
 		return core.Tick{}, time.Time{}, time.Time{}, errNoTick
 	}
+	if p.Sent.IsZero() { // of an older version, whose slots had none
+		p.Sent = p.Slot
+	}
 	tick = core.Tick{Worker: p.Worker, Slot: p.Slot.UTC(), Manual: p.Manual, Attempt: 1}
 	if p.Manual != "" {
 		return tick, p.Sent, p.Sent, nil
