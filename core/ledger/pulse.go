@@ -87,7 +87,7 @@ func (e *engine) reached() {
 		return
 	}
 	p.hurried = true
-	e.queue.add(func() {
+	e.renewer.add(func() {
 		_ = e.beat(e.life) // the regular one tells of the error, too
 		p.mu.Lock()
 		p.hurried = false
@@ -120,6 +120,11 @@ func (e *engine) beat(ctx context.Context) error {
 	now := time.Now()
 	p := &e.pulse
 	p.mu.Lock()
+	if sent.Before(p.sent) { // a later one was answered before
+		p.mu.Unlock()
+		e.contacted(nil)
+		return nil
+	}
 	back := e.isOld(p)
 	reborn := !p.born.IsZero() && !p.born.Equal(got.Born)
 	p.now, p.sent, p.at, p.trip, p.born = got.Now, sent, now, now.Sub(sent), got.Born
