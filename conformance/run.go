@@ -43,7 +43,7 @@ func Run(t *testing.T, b Backend) {
 	judged := judgeAll(t, b, report.Features)
 	var others []kase
 	for _, c := range selected(b) {
-		if crew.claim(c) {
+		if crew.claim(t, c) {
 			settle(c, judged)
 		} else {
 			others = append(others, c)

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +93,7 @@ func hire(t *testing.T, b Backend) *crew {
 			<-s.ended
 		}
 	})
-	for n := 2; n <= shards; n++ {
+	for n := 2; n <= min(shards, len(selected(b))); n++ {
 		s, err := startShard(ctx, t, assignment{N: n, Backend: b.Name, Dir: c.Dir})
 		if err != nil {
 			t.Fatalf("conformance: start shard %d: %v", n, err)
@@ -145,13 +147,17 @@ func shardFlags(t *testing.T) []string {
 }
 
 // claim tells whether a case is this process's to try: each is who comes to it first.
-func (c *crew) claim(k kase) bool {
+func (c *crew) claim(t *testing.T, k kase) bool {
+	t.Helper()
 	if c.Dir == "" || c.none {
 		return !c.none
 	}
 	file, err := os.OpenFile(filepath.Join(c.Dir, strings.ReplaceAll(k.id(), "/", " ")), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return false
+	case err != nil:
+		t.Fatalf("conformance: claim a case: %v", err)
 	}
 	_ = file.Close()
 	return true
@@ -165,7 +171,7 @@ func (c *crew) serve(t *testing.T, b Backend, cases []kase) {
 	}
 	f := features(t, b)
 	for _, k := range cases {
-		if !c.claim(k) {
+		if !c.claim(t, k) {
 			continue
 		}
 		t.Run(k.id(), func(t *testing.T) {

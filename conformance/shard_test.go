@@ -40,7 +40,10 @@ func TestSharded(t *testing.T) {
 				fmt.Println("it has died")
 				os.Exit(3)
 			case !isShard: // leaves it one
-				for _, err := os.Stat(tries); err != nil; _, err = os.Stat(tries) {
+				for range 10_000_000 { // in a bubble no time passes
+					if _, err := os.Stat(tries); err == nil {
+						break
+					}
 					runtime.Gosched()
 				}
 			}

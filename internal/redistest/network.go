@@ -121,6 +121,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	for {
 		args, more, err := command(rest)
 		if err != nil {
+			c.sent = nil
 			return 0, err
 		}
 		if args == nil {

@@ -96,3 +96,24 @@ func TestAMiniThatWasDown(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, n)
 }
+
+// A command comes in pieces, or with others.
+func TestCommandsInPieces(t *testing.T) {
+	one, two := "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n"
+	for i := range len(one) {
+		args, _, err := command([]byte(one[:i]))
+		require.NoError(t, err)
+		require.Nil(t, args, one[:i])
+	}
+	args, rest, err := command([]byte(one + two))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"GET", "k"}, args)
+	args, rest, err = command(rest)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"SET", "k", ""}, args)
+	assert.Empty(t, rest)
+	for _, wrong := range []string{"GET k\r\n", "*1\r\n+OK\r\n", "*x\r\n"} {
+		_, _, err := command([]byte(wrong))
+		assert.Error(t, err, wrong)
+	}
+}
