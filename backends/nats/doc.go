@@ -66,7 +66,7 @@
 //	  "$KV.tickwork_default.>"                         # to write records
 //	  "$JS.API.STREAM.INFO.KV_tickwork_default"        # to find the bucket
 //	  "$JS.API.STREAM.CREATE.KV_tickwork_default"      # to make it
-//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"     # to read records again
+//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"     # to pause, resume and trigger
 //	  "$JS.API.STREAM.PURGE.KV_tickwork_default"       # to leave the registry at Stop
 //	  "$JS.API.CONSUMER.CREATE.KV_tickwork_default.>"  # to watch the records
 //	  "$JS.API.CONSUMER.DELETE.KV_tickwork_default.>"  # to end a watch at once

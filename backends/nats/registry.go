@@ -108,7 +108,7 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		case ask || !vanished(err):
 			p.sure = false // it may have happened
 			p.doubt.Store(true)
-			return ledger.Pulse{}, s.link.explain("write the beat", err)
+			return ledger.Pulse{}, err
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 	p, key := &s.pulses, alive+escape(instance)
 	if roster != nil {
 		if _, err := s.kv.Put(ctx, rosters+escape(instance), roster); err != nil {
-			return 0, err
+			return 0, s.link.explain("write the roster", err)
 		}
 	}
 	value, _ := json.Marshal(member{instance})
@@ -136,10 +136,11 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 	} else {
 		rev, err = s.kv.Put(ctx, key, value)
 	}
-	if err == nil {
-		p.mine, p.sure, p.before, p.at = rev, true, s.progress().last, time.Now()
+	if err != nil {
+		return 0, s.link.explain("write the beat", err)
 	}
-	return rev, err
+	p.mine, p.sure, p.before, p.at = rev, true, s.progress().last, time.Now()
+	return rev, nil
 }
 
 // isToAsk tells whether the stream is to be asked for: there was no beat yet, or
