@@ -71,16 +71,33 @@ func serve(text string) error {
 // NewChild starts a server in a process of its own, with a store directory that
 // Stop removes.
 func NewChild() (*Child, error) {
-	ports, err := freePorts(1)
-	if err != nil {
-		return nil, err
+	return persistently(func() (*Child, error) {
+		ports, err := freePorts(1)
+		if err != nil {
+			return nil, err
+		}
+		return newChild(spec{Port: ports[0]})
+	})
+}
+
+// persistently tries some times: a port that was free may be somebody's when a server
+// listens on it.
+func persistently[T any](try func() (T, error)) (t T, err error) {
+	for range 5 {
+		if t, err = try(); err == nil {
+			break
+		}
 	}
-	return newChild(spec{Port: ports[0]})
+	return t, err
 }
 
 // NewChildren starts n of them as a cluster. Whether it has a leader is for its
 // clients to find out.
 func NewChildren(n int) ([]*Child, error) {
+	return persistently(func() ([]*Child, error) { return newChildren(n) })
+}
+
+func newChildren(n int) ([]*Child, error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
 		return nil, err
