@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -54,6 +55,29 @@ var deployCases = []kase{
 				assert.False(c, r.Tick.Redelivered, "%s is marked as redelivered", r.Tick.ID())
 			}
 		}
+	}),
+
+	clustered("CLU-5", "nodes-that-are-starting-hold-up-no-tick", nil, func(c *cluster) {
+		p := c.brisk()
+		slot := midway(c.trial, p)
+		w := work("w", core.Every(p), nothing)
+		c.start("a", w)
+		w.OnStart = func(context.Context) error {
+			time.Sleep(4*p + p/2)
+			return nil
+		}
+		later := make([]*node, 8)
+		for i := range later {
+			later[i] = c.open(numbered("later", i), site{}, w)
+		}
+		until(c.trial, slot.Add(p)) // when there is something to be taken
+		var starts sync.WaitGroup
+		for _, n := range later {
+			starts.Go(func() { assert.NoError(c, n.start(), "Start %s", n.name) })
+		}
+		starts.Wait()
+		until(c.trial, slot.Add(7*p+p/2))
+		c.punctual(c.runs("w"), series(slot, p, 8), "others are starting for four and a half periods from the second on")
 	}),
 
 	clustered("CLU-5", "a-trigger-reaches-the-one-other-node-that-has-the-worker", triggers, func(c *cluster) {

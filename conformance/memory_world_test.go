@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
@@ -18,6 +19,8 @@ type memoryWorld struct {
 	polled bool
 	// mumbled is told of each answer that a mumbling store has swallowed.
 	mumbled func(history.Event)
+
+	starting atomic.Int64 // the nodes that are, for who counts them
 
 	mu     sync.Mutex
 	nodes  map[string]*ledger.MemoryStore

@@ -58,6 +58,17 @@ var clusterMutants = []mutant{
 			return written
 		},
 	}},
+	{name: "cluster-a-node-that-is-starting-takes-ticks", breaks: []string{"CLU-5"}, world: wrongWorld{
+		engine: func(w *memoryWorld, e core.ClusterEngine) core.ClusterEngine {
+			return starting{e, w, make(chan struct{})}
+		},
+		lease: func(l *liar, before, next *ledger.Lease) verdictOnWrite {
+			if next.Running && !before.Running && l.world.starting.Load() > 0 {
+				return rejected
+			}
+			return written
+		},
+	}},
 	{name: "cluster-an-outage-leaks", breaks: []string{"CLU-6"}, world: wrongWorld{
 		failed: func(l *liar) { go func() { <-l.closed }() },
 	}},
@@ -193,6 +204,35 @@ func (i impatient) Start(ctx context.Context, host core.Host) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return i.ClusterEngine.Start(ctx, host)
+}
+
+// starting counts the instances that do not have their workers yet.
+type starting struct {
+	core.ClusterEngine
+	world   *memoryWorld
+	stopped chan struct{}
+}
+
+func (s starting) Start(ctx context.Context, host core.Host) error {
+	s.world.starting.Add(1)
+	err := s.ClusterEngine.Start(ctx, host)
+	if err != nil {
+		s.world.starting.Add(-1)
+		return err
+	}
+	go func() {
+		defer s.world.starting.Add(-1)
+		select {
+		case <-host.Ready:
+		case <-s.stopped:
+		}
+	}()
+	return nil
+}
+
+func (s starting) Stop(ctx context.Context) error {
+	close(s.stopped)
+	return s.ClusterEngine.Stop(ctx)
 }
 
 // boasting declares a failover time that it does not keep.

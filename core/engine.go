@@ -98,6 +98,11 @@ type Host struct {
 	// Broker takes the state of the connection whenever it changes: nil for
 	// connected, otherwise why not. It logs it and tells the observers.
 	Broker func(err error)
+	// Ready is closed when the workers that were added before Start, or by its
+	// hooks, are scheduled, which is after all their OnStart. An engine whose
+	// instances share a queue takes nothing out of it before: it would come to one
+	// that does not have the worker yet (PER-2). Nil is closed.
+	Ready <-chan struct{}
 }
 
 // Outcome is how a delivery ended.

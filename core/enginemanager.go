@@ -21,6 +21,7 @@ func NewManager(engine Engine, opts Options) Manager {
 		features: engine.Features(),
 		jobs:     make(map[string]*Job),
 		stopping: make(chan struct{}),
+		ready:    make(chan struct{}),
 	}
 	m.cluster, _ = engine.(ClusterEngine)
 	m.cut, m.cutNow = context.WithCancelCause(context.Background())
@@ -43,6 +44,7 @@ type manager struct {
 	limit       *limit // nil without MaxConcurrent
 	runners     runners
 	stopping    chan struct{} // closed when Stop is called
+	ready       chan struct{} // closed when Start has scheduled the workers
 	stopFlag    atomic.Bool   // the same, cheaper to read
 	cut         context.Context
 	cutNow      context.CancelCauseFunc // ends cut: Stop's patience is over

@@ -54,6 +54,7 @@ func (m *manager) start(ctx context.Context) error {
 		}
 	}
 	if err == nil {
+		close(m.ready)
 		return nil
 	}
 	m.undo()
@@ -100,6 +101,7 @@ func (m *manager) startEngine(ctx context.Context) error {
 		Instance: m.opts.Instance,
 		Now:      m.opts.Now,
 		Broker:   m.broker,
+		Ready:    m.ready,
 	}
 	if err := m.engine.Start(ctx, host); err != nil {
 		return fmt.Errorf("tickwork: start: %w", err)

@@ -71,7 +71,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFun
 	d.host, d.deliver = host, deliver
 	d.life, d.end = context.WithCancel(context.Background())
 	d.client = asynq.NewClientFromRedisClient(d.store.client)
-	d.source = newSource(d.store.client, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
+	d.source = newSource(d.store.client, host.Ready, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
 	d.server = asynq.NewServerFromRedisClient(d.source, asynq.Config{
 		Concurrency:              tokens,
 		Queues:                   map[string]int{d.store.queue: 1},

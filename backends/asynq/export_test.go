@@ -26,7 +26,7 @@ func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store 
 func Enqueue(client redis.UniversalClient, tick core.Tick) error {
 	d := newDispatcher(Config{}, &store{queue: queueOf(DefaultNamespace)})
 	d.client = asynq.NewClientFromRedisClient(client)
-	d.source = newSource(&batcher{UniversalClient: client}, d.store.queue, time.Second, 0)
+	d.source = newSource(&batcher{UniversalClient: client}, nil, d.store.queue, time.Second, 0)
 	d.host.Now = time.Now
 	return d.Dispatch(context.Background(), tick)
 }

@@ -40,16 +40,18 @@ type source struct {
 	has   atomic.Int64  // the ticks that are taken and not handled yet
 
 	// Asynq asks from one goroutine.
-	taken []*redis.Cmd // tasks that asynq was not given yet
-	next  int          // for how many to ask
+	ready <-chan struct{} // closed when the instance has its workers; nil is closed
+	taken []*redis.Cmd    // tasks that asynq was not given yet
+	next  int             // for how many to ask
 
 	mu    sync.Mutex
 	timer *time.Timer // that will wake it; nil for none
 }
 
-func newSource(client *batcher, queue string, poll time.Duration, most int) *source {
+func newSource(client *batcher, ready <-chan struct{}, queue string, poll time.Duration, most int) *source {
 	return &source{
 		batcher: client,
+		ready:   ready,
 		pending: "asynq:{" + queue + "}:pending",
 		poll:    poll,
 		most:    most,
@@ -92,7 +94,11 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	if !s.isQuestion(keys) {
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
-	for began := time.Now(); ; {
+	began := time.Now()
+	if !s.isReady() {
+		return nothing(ctx)
+	}
+	for {
 		answer := s.take(ctx, sha, keys, args)
 		switch err := answer.Err(); {
 		case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"):
@@ -104,6 +110,31 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 			return answer
 		}
 	}
+}
+
+// isReady waits until the instance has its workers, or is to stop; false is that it
+// has waited long enough.
+func (s *source) isReady() bool {
+	if s.ready == nil {
+		return true
+	}
+	timer := time.NewTimer(patient)
+	defer timer.Stop()
+	select {
+	case <-s.ready:
+	case <-s.done:
+	case <-timer.C:
+		return false
+	}
+	s.ready = nil
+	return true
+}
+
+// nothing is the answer that there is none to be had.
+func nothing(ctx context.Context) *redis.Cmd {
+	answer := redis.NewCmd(ctx)
+	answer.SetErr(redis.Nil)
+	return answer
 }
 
 // isQuestion tells by its keys whether a script is asynq's that takes a task.
@@ -145,9 +176,7 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 	}
 	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
-		nothing := redis.NewCmd(ctx)
-		nothing.SetErr(redis.Nil)
-		return nothing
+		return nothing(ctx)
 	}
 	n := min(s.next, room)
 	if n == 1 {

@@ -45,7 +45,7 @@ var question = []string{"asynq:{tickwork}:pending", "asynq:{tickwork}:paused", "
 func TestSourceAsksOncePerPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
 		began := time.Now()
 		require.Error(t, s.EvalSha(t.Context(), "", question).Err())
 		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
@@ -53,10 +53,36 @@ func TestSourceAsksOncePerPoll(t *testing.T) {
 	})
 }
 
+// What an instance took whose workers are not there yet would have to go to another.
+func TestSourceAsksForNothingBeforeThereAreWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &scripted{err: errors.New("asked")}
+		ready := make(chan struct{})
+		s := newSource(&batcher{UniversalClient: fake}, ready, "tickwork", time.Second, 0)
+		began := time.Now()
+		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
+		assert.Equal(t, patient, time.Since(began), "how long a question waits")
+		time.AfterFunc(time.Second, func() { close(ready) })
+		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), fake.err)
+		assert.Equal(t, []time.Time{began.Add(patient + time.Second)}, fake.at)
+
+		s = newSource(&batcher{UniversalClient: fake}, make(chan struct{}), "tickwork", time.Second, 0)
+		time.AfterFunc(time.Second, func() { s.stop(t.Context()) }) // before it was
+		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
+		assert.Equal(t, 1, fake.asked)
+		synctest.Wait()
+		select {
+		case <-s.drained:
+		default:
+			t.Error("asynq may not be stopped yet")
+		}
+	})
+}
+
 func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", 5*time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", 5*time.Second, 0)
 		go func() {
 			time.Sleep(time.Second)
 			for range 100 {
@@ -80,7 +106,7 @@ func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: errors.New("connection refused")}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
 		for began := time.Now(); time.Since(began) < time.Minute; {
 			s.EvalSha(t.Context(), "", question)
 		}
@@ -91,7 +117,7 @@ func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 func TestSourcePassesOnTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
 		began := time.Now()
 		for _, keys := range [][]string{nil, question[:2], {"asynq:{other}:pending", "", "", ""}} {
 			s.EvalSha(t.Context(), "", keys)
@@ -142,7 +168,7 @@ func TestSourceLosesNoTask(t *testing.T) {
 		defer client.Close()
 		c := &canned{answers: []string{"1", "2", "3", "4", "", "5", "6", "", "", "7"}}
 		client.AddHook(c)
-		s := newSource(&batcher{UniversalClient: client}, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: client}, nil, "tickwork", time.Second, 0)
 		var got []string
 		for len(got) < 7 {
 			text, err := s.EvalSha(t.Context(), "", question).Text()

@@ -42,12 +42,19 @@ type mailbox struct {
 	open    sync.WaitGroup
 }
 
-func (b *mailbox) Start(_ context.Context, _ core.Host, deliver func(context.Context, core.Tick) (ledger.Delivery, error)) error {
+func (b *mailbox) Start(_ context.Context, host core.Host, deliver func(context.Context, core.Tick) (ledger.Delivery, error)) error {
 	b.deliver = deliver
 	b.ctx, b.end = context.WithCancel(context.Background())
-	b.post.mu.Lock()
-	defer b.post.mu.Unlock()
-	b.post.boxes = append(b.post.boxes, b)
+	b.open.Go(func() {
+		select {
+		case <-host.Ready:
+		case <-b.ctx.Done():
+			return
+		}
+		b.post.mu.Lock()
+		defer b.post.mu.Unlock()
+		b.post.boxes = append(b.post.boxes, b)
+	})
 	return nil
 }
 

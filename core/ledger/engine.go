@@ -47,8 +47,9 @@ const MaxSkew = 5 * time.Second
 // A Dispatcher carries ticks from the instance on which they fall due to one
 // that runs them, for engines that have a queue of their own between the two.
 type Dispatcher interface {
-	// Start begins to receive. Deliver blocks until the tick has come to its end,
-	// here or elsewhere; the context that it is given does not cancel the run.
+	// Start connects. When host.Ready is closed, or nil, it begins to receive.
+	// Deliver blocks until the tick has come to its end, here or elsewhere; the
+	// context that it is given does not cancel the run.
 	Start(ctx context.Context, host core.Host, deliver func(context.Context, core.Tick) (Delivery, error)) error
 
 	// Dispatch has a tick delivered once, on any instance. One that was
