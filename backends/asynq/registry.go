@@ -3,6 +3,8 @@ package asynq
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,29 +17,45 @@ type registry struct {
 	store *store
 	lease time.Duration
 
-	mu      sync.Mutex
+	mu      sync.Mutex // not held while they are read
 	read    time.Time
+	reading bool
 	rosters []ledger.Roster // of the instances that are alive
 }
 
 // nobodyHas tells whether no instance that is alive has a worker. It is false
 // where that is not known.
 func (r *registry) nobodyHas(ctx context.Context, worker string) bool {
+	rosters, err := r.alive(ctx)
+	return err == nil && !slices.ContainsFunc(rosters, func(roster ledger.Roster) bool {
+		has, known := roster.Has(worker)
+		return has || !known
+	})
+}
+
+var errBeingRead = errors.New("the registry is being read")
+
+// alive returns the rosters of the instances that are alive, as they were a moment
+// ago. Who comes while another reads them does not wait: it may be told of an error
+// as late as the other.
+func (r *registry) alive(ctx context.Context) ([]ledger.Roster, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.read) > r.lease/4 {
-		rosters, err := r.load(ctx)
-		if err != nil {
-			return false
-		}
+	switch {
+	case time.Since(r.read) <= r.lease/4:
+		return r.rosters, nil
+	case r.reading:
+		return nil, errBeingRead
+	}
+	r.reading = true
+	r.mu.Unlock()
+	rosters, err := r.load(ctx)
+	r.mu.Lock()
+	r.reading = false
+	if err == nil {
 		r.rosters, r.read = rosters, time.Now()
 	}
-	for _, roster := range r.rosters {
-		if has, known := roster.Has(worker); has || !known {
-			return false
-		}
-	}
-	return true
+	return rosters, err
 }
 
 func (r *registry) load(ctx context.Context) ([]ledger.Roster, error) {
