@@ -136,11 +136,17 @@ func (n *node) add(w core.Worker) {
 }
 
 // kill ends a node without a word: it is cut off for ever, and what its
-// functions do from now on is not seen.
+// functions do from now on is not seen. That it is stopped then nobody can tell
+// either; it would only go on trying to reach the broker.
 func (n *node) kill() {
 	n.c.rough = true
 	n.c.world.Cut(n.name, true)
 	n.watch.Suffer(history.Killed)
+	go func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = n.m.Stop(ctx)
+	}()
 }
 
 // cut cuts the node off from the broker.
