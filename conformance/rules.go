@@ -80,7 +80,7 @@ var rules = []Rule{
 	{"CLU-2", "Cluster (distributed engines, scope PerCluster)", `A worker never overlaps itself across instances, except by a run that has not yet noticed, or ignores, that its lease is lost.`},
 	{"CLU-3", "Cluster (distributed engines, scope PerCluster)", `When an instance dies between runs there is no gap; when it dies in a run, or a broker's node fails, the gap is at most the declared failover time.`},
 	{"CLU-4", "Cluster (distributed engines, scope PerCluster)", `A run whose instance died is run again by another within the declared failover time, marked as redelivered; after the third crash the slot is skipped with reason refused, and the next slot is due as usual.`},
-	{"CLU-5", "Cluster (distributed engines, scope PerCluster)", `A tick runs only where its worker exists, reached within the declared re-route time, so a rolling deploy of a new worker, or of one fewer, loses and fails nothing.`},
+	{"CLU-5", "Cluster (distributed engines, scope PerCluster)", `A tick runs only where its worker exists, reached within the declared re-route time, so a rolling deploy of a new worker, or of one fewer, loses and fails nothing, and an instance that is starting holds up no tick.`},
 	{"CLU-6", "Cluster (distributed engines, scope PerCluster)", `While the broker is away managers stay alive with bounded resources; when it is back, PER-7 decides.`},
 	{"CLU-7", "Cluster (distributed engines, scope PerCluster)", `Namespaces share a broker and nothing else.`},
 	{"CLU-8", "Cluster (distributed engines, scope PerCluster)", `Clocks that differ by up to five seconds do not run a slot twice; an instance further than that from the broker's clock claims nothing and reports it.`},
