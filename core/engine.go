@@ -71,6 +71,7 @@ type Engine interface {
 //     instance holds the worker's lease. The delivery lasts through the restarts
 //     after failures; it ends as Succeeded or Failed when the worker is done for
 //     good, and otherwise when another instance may have it (LNG-3).
+//   - That an instance which is starting is given no ticks: Host.Ready (CLU-5).
 //   - The runs elsewhere: job.Ran tells of them, and job.DelayFrom when a Delay
 //     is to count from (PER-10).
 //
@@ -98,10 +99,10 @@ type Host struct {
 	// Broker takes the state of the connection whenever it changes: nil for
 	// connected, otherwise why not. It logs it and tells the observers.
 	Broker func(err error)
-	// Ready is closed when the workers that were added before Start, or by its
-	// hooks, are scheduled, which is after all their OnStart. An engine whose
-	// instances share a queue takes nothing out of it before: it would come to one
-	// that does not have the worker yet (PER-2). Nil is closed.
+	// Ready is closed when the workers that were added before Start, or while it
+	// ran their hooks, are scheduled; never nil. An engine whose instances share a
+	// queue takes nothing out of it before: it would come to one that does not have
+	// the worker yet (CLU-5). It stays open where Start fails, or Stop ends it.
 	Ready <-chan struct{}
 }
 

@@ -38,27 +38,35 @@ func (m *manager) Start(ctx context.Context) error {
 	return nil
 }
 
-// start connects the engine, runs the hooks, and makes the workers live. What
-// it has done it undoes if it fails.
+// start connects the engine, runs the hooks, makes the workers live, and runs those
+// that run on start. What it has done it undoes if it fails.
 func (m *manager) start(ctx context.Context) error {
 	if err := m.startEngine(ctx); err != nil {
 		return m.stoppedMeanwhile(err)
 	}
 	started, err := m.startHooks(ctx)
 	if err == nil {
-		for _, j := range started {
-			if err = m.goLive(ctx, j); err != nil {
-				err = &WorkerError{Op: "start", Worker: j.worker.Name, Err: err}
-				break
-			}
-		}
+		err = eachOf(ctx, started, m.goLive)
 	}
 	if err == nil {
 		close(m.ready)
+		err = eachOf(ctx, started, m.runOnStart) // which may wait for the broker
+	}
+	if err == nil {
 		return nil
 	}
 	m.undo()
 	return m.stoppedMeanwhile(err)
+}
+
+// eachOf does a part of Start for each job, until one fails.
+func eachOf(ctx context.Context, jobs []*Job, start func(context.Context, *Job) error) error {
+	for _, j := range jobs {
+		if err := start(ctx, j); err != nil {
+			return &WorkerError{Op: "start", Worker: j.worker.Name, Err: err}
+		}
+	}
+	return nil
 }
 
 // onStopping has f called when Stop is, until the function that it returns is
@@ -202,14 +210,25 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 		j.endRuns(ErrRemoved)
 		return err
 	}
-	if !j.worker.RunOnStart || j.long != nil {
+	return nil
+}
+
+// runOnStart triggers a worker that has gone live, if it is one that runs on start.
+func (m *manager) runOnStart(ctx context.Context, j *Job) error {
+	if !j.worker.RunOnStart || j.worker.Disabled || m.opts.Disabled || j.long != nil {
 		return nil
 	}
-	if !j.led() {
+	j.mu.Lock()
+	gone := j.phase == removed // meanwhile
+	j.mu.Unlock()
+	switch {
+	case gone:
+		return nil
+	case !j.led():
 		j.Trigger()
 		return nil
 	}
-	if err := m.runOnStart(ctx, j); err != nil {
+	if err := m.triggerFirst(ctx, j); err != nil {
 		j.endRuns(ErrRemoved)
 		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j)
 		return err
@@ -217,10 +236,10 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 	return nil
 }
 
-// runOnStart triggers a worker that starts, in its cluster, and tries that again
+// triggerFirst triggers a worker that starts, in its cluster, and tries that again
 // as the engine's Start does (STA-6): the broker can go once that has returned. One
 // that was taken although its answer was lost is then followed by another.
-func (m *manager) runOnStart(ctx context.Context, j *Job) error {
+func (m *manager) triggerFirst(ctx context.Context, j *Job) error {
 	ctx, cancel := m.connecting(ctx)
 	defer cancel()
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
