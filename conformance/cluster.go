@@ -135,18 +135,18 @@ func (n *node) add(w core.Worker) {
 	c.must(n.m.Add(context.Background(), n.watch.Worker(w)), "Add "+w.Name+" on "+n.name)
 }
 
-// kill ends a node without a word: it is cut off for ever, and what its
-// functions do from now on is not seen. That it is stopped then nobody can tell
-// either; it would only go on trying to reach the broker.
+// kill ends a node without a word: it is cut off for ever, and what its functions do
+// from now on is not seen. That it is stopped then is not seen either, but by its own
+// observers and hooks: it would go on trying to reach the broker.
 func (n *node) kill() {
 	n.c.rough = true
 	n.c.world.Cut(n.name, true)
 	n.watch.Suffer(history.Killed)
-	go func() {
+	n.c.apart("the end of "+n.name, func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = n.m.Stop(ctx)
-	}()
+	})
 }
 
 // cut cuts the node off from the broker.

@@ -8,7 +8,7 @@ import "github.com/seed-891a2e1b/tickwork/core"
 //
 // A node is one process of an application, with a connection of its own. What the
 // suite calls a crash is a node that is cut off for ever, and of which it looks at
-// nothing any more.
+// nothing any more. Its manager is stopped then.
 type World interface {
 	// Open returns a new manager on a node of its own, not started, with the
 	// options given; Options.Now, Logger and Instance are set. A node's name is
@@ -16,7 +16,8 @@ type World interface {
 	Open(node Node, opts core.Options) (core.Manager, error)
 
 	// Cut cuts a node off from the broker, or heals that. A node that is cut off
-	// gets no answers, and no errors but of its own timeouts.
+	// gets no answers, and no errors but of its own timeouts. Nothing that it sends
+	// arrives, nor that it closes a connection.
 	Cut(node string, cut bool)
 
 	// Down makes the broker unreachable for all, or brings it back with its data.

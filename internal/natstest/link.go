@@ -3,8 +3,11 @@ package natstest
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -57,6 +60,9 @@ func (l *Link) Cut(cut bool) {
 	if l.cut && !cut {
 		for w := range l.conns {
 			_ = w.Conn.Close()
+			if w.closed.Load() {
+				delete(l.conns, w)
+			}
 		}
 	}
 	l.cut = cut
@@ -98,7 +104,9 @@ func (l *Link) isCut() bool {
 // dropped, and what arrives is read and dropped: neither end waits for the other.
 type wire struct {
 	net.Conn
-	link *Link
+	link    *Link
+	reading sync.Mutex  // held while something is
+	closed  atomic.Bool // by the client, while the link was cut
 }
 
 func (w *wire) Write(b []byte) (int, error) {
@@ -109,17 +117,38 @@ func (w *wire) Write(b []byte) (int, error) {
 }
 
 func (w *wire) Read(b []byte) (int, error) {
-	for {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	for !w.closed.Load() {
 		n, err := w.Conn.Read(b)
-		if err != nil || !w.link.isCut() {
+		if !w.closed.Load() && (err != nil || !w.link.isCut()) {
 			return n, err
 		}
 	}
+	return 0, net.ErrClosed
 }
 
+// drain reads what the server sends to nobody any more.
+func (w *wire) drain() {
+	w.reading.Lock()
+	_ = w.Conn.SetReadDeadline(time.Time{})
+	w.reading.Unlock()
+	_, _ = io.Copy(io.Discard, w.Conn)
+}
+
+// Close closes the connection. Where the link is cut the server is not told, and
+// what it sends is still read, until the link is healed or the server ends.
 func (w *wire) Close() error {
-	w.link.mu.Lock()
-	delete(w.link.conns, w)
-	w.link.mu.Unlock()
+	l := w.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, open := l.conns[w]; open && l.cut {
+		if !w.closed.Swap(true) {
+			_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // who reads leaves
+			go w.drain()
+		}
+		return nil
+	}
+	delete(l.conns, w)
 	return w.Conn.Close()
 }

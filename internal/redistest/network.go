@@ -25,13 +25,21 @@ type network struct {
 	conns map[*conn]bool
 }
 
+// cut cuts a node off, or heals that: then the server finds out which connections the
+// node has closed meanwhile.
 func (n *network) cut(node string, cut bool) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.off == nil {
 		n.off = make(map[string]bool)
 	}
 	n.off[node] = cut
+	conns := slices.Collect(maps.Keys(n.conns))
+	n.mu.Unlock()
+	for _, c := range conns {
+		if !cut && c.node == node && c.isClosed() {
+			c.leave()
+		}
+	}
 }
 
 func (n *network) isCut(node string) bool {
@@ -65,7 +73,8 @@ func (n *network) closeAll() {
 	conns := slices.Collect(maps.Keys(n.conns))
 	n.mu.Unlock()
 	for _, c := range conns {
-		c.Close()
+		c.shut()
+		c.leave()
 	}
 }
 
@@ -214,28 +223,41 @@ func (c *conn) wake() {
 	c.more.Broadcast()
 }
 
+// Close closes the connection. The server is not told while it is cut.
 func (c *conn) Close() error {
+	c.shut()
+	if !c.network.isCut(c.node) {
+		c.leave()
+	}
+	return nil
+}
+
+// shut closes the node's end.
+func (c *conn) shut() {
 	c.mu.Lock()
-	was := c.closed
+	defer c.mu.Unlock()
 	c.closed = true
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
 	c.more.Broadcast()
-	c.mu.Unlock()
-	if was {
-		return nil
-	}
+}
+
+// leave closes the server's, once.
+func (c *conn) leave() {
 	c.network.mu.Lock()
+	open := c.network.conns[c]
 	delete(c.network.conns, c)
 	c.network.mu.Unlock()
+	if !open {
+		return
+	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	if c.subscribed { // ends what tells of messages
 		c.server.Dispatch(c.peer, []string{"UNSUBSCRIBE"})
 		c.server.Dispatch(c.peer, []string{"PUNSUBSCRIBE"})
 	}
-	return nil
 }
 
 // SetDeadline bounds reads; writes do not wait.
