@@ -15,11 +15,14 @@ import (
 
 // An attentive engine notes whether Ready was closed when it was called.
 type attentive struct {
-	host  core.Host
-	ready []bool // by the calls of Schedule
+	host      core.Host
+	ready     []bool // by the calls of Schedule
+	triggered []bool // by those of Trigger
 }
 
-func (*attentive) Features() core.Features { return core.Features{Engine: "attentive"} }
+func (*attentive) Features() core.Features {
+	return core.Features{Engine: "attentive", Distributed: true}
+}
 
 func (a *attentive) Start(_ context.Context, host core.Host) error { a.host = host; return nil }
 
@@ -29,6 +32,15 @@ func (a *attentive) Schedule(context.Context, *core.Job) error {
 }
 
 func (*attentive) Unschedule(context.Context, *core.Job) error { return nil }
+
+func (a *attentive) Trigger(context.Context, *core.Job) error {
+	a.triggered = append(a.triggered, a.isReady())
+	return nil
+}
+
+func (*attentive) Pause(context.Context, *core.Job) error { return nil }
+
+func (*attentive) Resume(context.Context, *core.Job) error { return nil }
 
 func (*attentive) Stop(context.Context) error { return nil }
 
@@ -53,9 +65,12 @@ func TestReadyIsClosedWhenTheWorkersAreScheduled(t *testing.T) {
 		return m.Add(ctx, worker("added-by-a-hook"))
 	}
 	require.NoError(t, m.Add(t.Context(), hooked))
-	require.NoError(t, m.Add(t.Context(), worker("w")))
+	triggers := worker("w")
+	triggers.RunOnStart = true
+	require.NoError(t, m.Add(t.Context(), triggers))
 	require.NoError(t, m.Start(t.Context()))
 	assert.Equal(t, []bool{false, false, false}, e.ready, "as each of the three was scheduled")
+	assert.Equal(t, []bool{true}, e.triggered, "when one was triggered that runs on start")
 	assert.True(t, e.isReady(), "after Start")
 	require.NoError(t, m.Add(t.Context(), worker("added-later")))
 	require.NoError(t, m.Stop(t.Context()))
