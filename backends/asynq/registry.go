@@ -48,17 +48,18 @@ func (r *registry) alive(ctx context.Context) ([]ledger.Roster, error) {
 		return nil, errBeingRead
 	}
 	r.reading = true
-	r.mu.Unlock()
+	defer func() { r.reading = false }()
 	rosters, err := r.load(ctx)
-	r.mu.Lock()
-	r.reading = false
 	if err == nil {
 		r.rosters, r.read = rosters, time.Now()
 	}
 	return rosters, err
 }
 
+// load reads the rosters. r.mu is held, but not meanwhile.
 func (r *registry) load(ctx context.Context) ([]ledger.Roster, error) {
+	r.mu.Unlock()
+	defer r.mu.Lock()
 	members, err := r.store.Instances(ctx)
 	if err != nil {
 		return nil, err
