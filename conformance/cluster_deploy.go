@@ -61,7 +61,7 @@ var deployCases = []kase{
 		p := c.brisk()
 		slot := midway(c.trial, p)
 		w := work("w", core.Every(p), nothing)
-		c.start("a", w)
+		a := c.start("a", w)
 		w.OnStart = func(context.Context) error {
 			time.Sleep(4*p + p/2)
 			return nil
@@ -77,7 +77,9 @@ var deployCases = []kase{
 		}
 		starts.Wait()
 		until(c.trial, slot.Add(7*p+p/2))
-		c.punctual(c.runs("w"), series(slot, p, 8), "others are starting for four and a half periods from the second on")
+		a.mustStop()
+		c.sleep(2 * p)
+		c.punctual(c.runs("w"), series(slot, p, 10), "others are starting for four and a half periods from the second on, and are alone at last")
 	}),
 
 	clustered("CLU-5", "a-trigger-reaches-the-one-other-node-that-has-the-worker", triggers, func(c *cluster) {

@@ -14,24 +14,22 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
-type deliverFunc = func(context.Context, core.Tick) (ledger.Delivery, error)
-
 // dispatcher carries ticks through asynq's queue. A tick is a task whose id is
 // the tick's, so that of all the instances that enqueue it Redis lets one in, and
 // asynq gives it to one of them. Whether it runs there is the ledger's to say:
 // asynq abandons a task while its handler still works on it, and gives it to
 // another.
 type dispatcher struct {
-	cfg     Config
-	store   *store
-	host    core.Host
-	client  *asynq.Client
-	server  *asynq.Server
-	source  *source
-	deliver deliverFunc
-	life    context.Context // of the deliveries
-	end     context.CancelFunc
-	tasks   gate
+	cfg    Config
+	store  *store
+	host   core.Host
+	client *asynq.Client
+	server *asynq.Server
+	source *source
+	in     ledger.Inbox
+	life   context.Context // of the deliveries
+	end    context.CancelFunc
+	tasks  gate
 
 	sent     sent
 	registry registry
@@ -67,11 +65,11 @@ const (
 )
 
 // Start implements ledger.Dispatcher.
-func (d *dispatcher) Start(_ context.Context, host core.Host, deliver deliverFunc) error {
-	d.host, d.deliver = host, deliver
+func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) error {
+	d.host, d.in = host, in
 	d.life, d.end = context.WithCancel(context.Background())
 	d.client = asynq.NewClientFromRedisClient(d.store.client)
-	d.source = newSource(d.store.client, host.Ready, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
+	d.source = newSource(d.store.client, in.Open, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
 	d.server = asynq.NewServerFromRedisClient(d.source, asynq.Config{
 		Concurrency:              tokens,
 		Queues:                   map[string]int{d.store.queue: 1},
@@ -125,7 +123,7 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 		return failure{err}
 	}
 	lag, came := d.host.Now().Sub(sent), time.Now()
-	got, err := d.deliver(ctx, tick)
+	got, err := d.in.Deliver(ctx, tick)
 	if err == nil && !got.Absent && !got.Past { // what is past may have been left over
 		d.sent.arrived(lag, came)
 	}
@@ -154,7 +152,10 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 // elsewhere is asynq's RetryDelayFunc.
 func (d *dispatcher) elsewhere(_ int, _ error, task *asynq.Task) time.Duration {
 	_, due, _, err := decodeTick(task.Type(), task.Payload())
-	if err != nil {
+	switch {
+	case !d.in.Open(): // it does not come here again
+		return 0
+	case err != nil:
 		return elsewhereAfter
 	}
 	return min(max(d.host.Now().Sub(due)/10, elsewhereAfter), longestAway)

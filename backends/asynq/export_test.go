@@ -21,12 +21,14 @@ func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store 
 	return &store{target: target{open: open, address: "the test's"}, queue: queueOf(namespace), writes: newWriteNames()}
 }
 
+func isOpen() bool { return true }
+
 // Enqueue enqueues a tick of the default namespace, as an instance does whose
 // slot has come.
 func Enqueue(client redis.UniversalClient, tick core.Tick) error {
 	d := newDispatcher(Config{}, &store{queue: queueOf(DefaultNamespace)})
 	d.client = asynq.NewClientFromRedisClient(client)
-	d.source = newSource(&batcher{UniversalClient: client}, nil, d.store.queue, time.Second, 0)
+	d.source = newSource(&batcher{UniversalClient: client}, isOpen, d.store.queue, time.Second, 0)
 	d.host.Now = time.Now
 	return d.Dispatch(context.Background(), tick)
 }

@@ -22,14 +22,15 @@ import (
 // for one after the other.
 //
 // An instance that has as many ticks as may be run at a time gives the others a
-// moment to take what there is.
+// moment to take what there is. One that cannot run any takes none.
 //
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
 	*batcher
 	pending string // the key of asynq's list of the tasks that are to be taken
 	poll    time.Duration
-	most    int // how many may be run at a time; zero is no limit
+	most    int         // how many may be run at a time; zero is no limit
+	open    func() bool // whether this instance can run any
 
 	woken   chan struct{} // of capacity one
 	done    chan struct{} // closed by stop
@@ -40,18 +41,17 @@ type source struct {
 	has   atomic.Int64  // the ticks that are taken and not handled yet
 
 	// Asynq asks from one goroutine.
-	ready <-chan struct{} // closed when the instance has its workers; nil is closed
-	taken []*redis.Cmd    // tasks that asynq was not given yet
-	next  int             // for how many to ask
+	taken []*redis.Cmd // tasks that asynq was not given yet
+	next  int          // for how many to ask
 
 	mu    sync.Mutex
 	timer *time.Timer // that will wake it; nil for none
 }
 
-func newSource(client *batcher, ready <-chan struct{}, queue string, poll time.Duration, most int) *source {
+func newSource(client *batcher, open func() bool, queue string, poll time.Duration, most int) *source {
 	return &source{
 		batcher: client,
-		ready:   ready,
+		open:    open,
 		pending: "asynq:{" + queue + "}:pending",
 		poll:    poll,
 		most:    most,
@@ -94,11 +94,7 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 	if !s.isQuestion(keys) {
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
-	began := time.Now()
-	if !s.isReady() {
-		return nothing(ctx)
-	}
-	for {
+	for began := time.Now(); ; {
 		answer := s.take(ctx, sha, keys, args)
 		switch err := answer.Err(); {
 		case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"):
@@ -110,24 +106,6 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 			return answer
 		}
 	}
-}
-
-// isReady waits until the instance has its workers, or is to stop; false is that it
-// has waited long enough.
-func (s *source) isReady() bool {
-	if s.ready == nil {
-		return true
-	}
-	timer := time.NewTimer(patient)
-	defer timer.Stop()
-	select {
-	case <-s.ready:
-	case <-s.done:
-	case <-timer.C:
-		return false
-	}
-	s.ready = nil
-	return true
 }
 
 // nothing is the answer that there is none to be had.
@@ -176,6 +154,9 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 	}
 	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
+		return nothing(ctx)
+	}
+	if !s.open() {
 		return nothing(ctx)
 	}
 	n := min(s.next, room)

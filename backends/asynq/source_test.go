@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +46,7 @@ var question = []string{"asynq:{tickwork}:pending", "asynq:{tickwork}:paused", "
 func TestSourceAsksOncePerPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, isOpen, "tickwork", time.Second, 0)
 		began := time.Now()
 		require.Error(t, s.EvalSha(t.Context(), "", question).Err())
 		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
@@ -53,24 +54,26 @@ func TestSourceAsksOncePerPoll(t *testing.T) {
 	})
 }
 
-// What an instance took whose workers are not there yet would have to go to another.
-func TestSourceAsksForNothingBeforeThereAreWorkers(t *testing.T) {
+// What an instance took that cannot run it would have to go to another.
+func TestSourceAsksForNothingWhereNothingCanBeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: errors.New("asked")}
-		ready := make(chan struct{})
-		s := newSource(&batcher{UniversalClient: fake}, ready, "tickwork", time.Second, 0)
+		var open atomic.Bool
+		s := newSource(&batcher{UniversalClient: fake}, open.Load, "tickwork", time.Second, 0)
 		began := time.Now()
 		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
-		assert.Equal(t, patient, time.Since(began), "how long a question waits")
-		time.AfterFunc(time.Second, func() { close(ready) })
+		assert.Equal(t, patient, time.Since(began).Truncate(time.Second)-time.Second, "how long a question waits")
+		assert.Zero(t, fake.asked)
+		began = time.Now()
+		time.AfterFunc(1500*time.Millisecond, func() { open.Store(true) })
 		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), fake.err)
-		assert.Equal(t, []time.Time{began.Add(patient + time.Second)}, fake.at)
+		assert.Equal(t, []time.Time{began.Add(2 * time.Second)}, fake.at)
 
-		s = newSource(&batcher{UniversalClient: fake}, make(chan struct{}), "tickwork", time.Second, 0)
-		time.AfterFunc(time.Second, func() { s.stop(t.Context()) }) // before it was
+		open.Store(false)
+		time.AfterFunc(time.Second, func() { s.stop(t.Context()) })
+		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
 		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), redis.Nil)
 		assert.Equal(t, 1, fake.asked)
-		synctest.Wait()
 		select {
 		case <-s.drained:
 		default:
@@ -82,7 +85,7 @@ func TestSourceAsksForNothingBeforeThereAreWorkers(t *testing.T) {
 func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", 5*time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, isOpen, "tickwork", 5*time.Second, 0)
 		go func() {
 			time.Sleep(time.Second)
 			for range 100 {
@@ -106,7 +109,7 @@ func TestSourceAsksAtOnceForWhatWasDispatched(t *testing.T) {
 func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: errors.New("connection refused")}
-		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, isOpen, "tickwork", time.Second, 0)
 		for began := time.Now(); time.Since(began) < time.Minute; {
 			s.EvalSha(t.Context(), "", question)
 		}
@@ -117,7 +120,7 @@ func TestSourcePausesWhereRedisDoesNotAnswer(t *testing.T) {
 func TestSourcePassesOnTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &scripted{err: redis.Nil}
-		s := newSource(&batcher{UniversalClient: fake}, nil, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: fake}, isOpen, "tickwork", time.Second, 0)
 		began := time.Now()
 		for _, keys := range [][]string{nil, question[:2], {"asynq:{other}:pending", "", "", ""}} {
 			s.EvalSha(t.Context(), "", keys)
@@ -168,7 +171,7 @@ func TestSourceLosesNoTask(t *testing.T) {
 		defer client.Close()
 		c := &canned{answers: []string{"1", "2", "3", "4", "", "5", "6", "", "", "7"}}
 		client.AddHook(c)
-		s := newSource(&batcher{UniversalClient: client}, nil, "tickwork", time.Second, 0)
+		s := newSource(&batcher{UniversalClient: client}, isOpen, "tickwork", time.Second, 0)
 		var got []string
 		for len(got) < 7 {
 			text, err := s.EvalSha(t.Context(), "", question).Text()

@@ -48,8 +48,16 @@ type waiter struct {
 
 var errStopping = errors.New("the instance is stopping")
 
-// deliver is the dispatcher's: a tick has come here.
-func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) {
+// inbox is the engine's Inbox.
+type inbox struct{ e *engine }
+
+func (in inbox) Open() bool {
+	e := in.e
+	return e.loaded.Load() && !e.isStopping() && !e.isSkewed()
+}
+
+func (in inbox) Deliver(ctx context.Context, tick core.Tick) (Delivery, error) {
+	e := in.e
 	c := e.find(tick.Worker)
 	if c == nil || c.local {
 		return Delivery{Absent: true}, nil
@@ -70,7 +78,7 @@ func (e *engine) deliver(ctx context.Context, tick core.Tick) (Delivery, error) 
 	w := &waiter{tick: tick, answer: make(chan Delivery, 1)}
 	c.mu.Lock()
 	switch {
-	case c.gone || e.isStopping():
+	case c.gone || c.ended || e.isStopping():
 		c.mu.Unlock()
 		return Delivery{Absent: true}, nil
 	case tick.Manual == "" && tick.Slot.After(c.asked):

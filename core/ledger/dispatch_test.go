@@ -35,26 +35,19 @@ type post struct {
 
 // A mailbox is one instance's Dispatcher.
 type mailbox struct {
-	post    *post
-	deliver func(context.Context, core.Tick) (ledger.Delivery, error)
-	ctx     context.Context
-	end     context.CancelFunc
-	open    sync.WaitGroup
+	post *post
+	in   ledger.Inbox
+	ctx  context.Context
+	end  context.CancelFunc
+	open sync.WaitGroup
 }
 
-func (b *mailbox) Start(_ context.Context, host core.Host, deliver func(context.Context, core.Tick) (ledger.Delivery, error)) error {
-	b.deliver = deliver
+func (b *mailbox) Start(_ context.Context, _ core.Host, in ledger.Inbox) error {
+	b.in = in
 	b.ctx, b.end = context.WithCancel(context.Background())
-	b.open.Go(func() {
-		select {
-		case <-host.Ready:
-		case <-b.ctx.Done():
-			return
-		}
-		b.post.mu.Lock()
-		defer b.post.mu.Unlock()
-		b.post.boxes = append(b.post.boxes, b)
-	})
+	b.post.mu.Lock()
+	defer b.post.mu.Unlock()
+	b.post.boxes = append(b.post.boxes, b)
 	return nil
 }
 
@@ -97,7 +90,13 @@ func (p *post) send(tick core.Tick, after time.Duration) {
 			p.send(tick, after)
 			return
 		}
-		d, err := b.deliver(context.WithoutCancel(b.ctx), tick)
+		if !b.in.Open() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.send(tick, 50*time.Millisecond)
+			return
+		}
+		d, err := b.in.Deliver(context.WithoutCancel(b.ctx), tick)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		switch {
@@ -384,21 +383,21 @@ func TestADeliveryAfterCrashes(t *testing.T) {
 			cl.start()
 			time.Sleep(50 * time.Second)
 			tick := cl.of("w")[0].tick
-			deliver := map[string]func(context.Context, core.Tick) (ledger.Delivery, error){}
+			boxes := map[string]ledger.Inbox{}
 			for i, n := range cl.nodes {
-				deliver[n.name] = p.boxes[i].deliver
+				boxes[n.name] = p.boxes[i].in
 			}
 			for i := range 3 {
 				dies := cl.holder("w")
 				dies.store.Cut(true)
-				delete(deliver, dies.name)
+				delete(boxes, dies.name)
 				time.Sleep(lease * 7 / 5)
 				if c.once || i == 2 {
 					break
 				}
 			}
-			for name, deliver := range deliver {
-				got, err := deliver(cl.t.Context(), tick)
+			for name, in := range boxes {
+				got, err := in.Deliver(cl.t.Context(), tick)
 				require.NoError(cl.t, err)
 				require.Equal(cl.t, c.want.Outcome, got.Outcome, name)
 				require.Equal(cl.t, c.want.Note, got.Note, name)
@@ -419,7 +418,7 @@ func TestADeliveryOfATriggerThatIsPast(t *testing.T) {
 		require.NotEmpty(cl.t, runs[0].tick.Manual)
 		require.Greater(cl.t, len(runs), 3)
 		for _, b := range p.boxes {
-			got, err := b.deliver(cl.t.Context(), runs[0].tick)
+			got, err := b.in.Deliver(cl.t.Context(), runs[0].tick)
 			require.NoError(cl.t, err)
 			require.True(cl.t, got.Past, "%+v", got)
 		}
@@ -439,7 +438,7 @@ func TestSlotsAreDispatchedByOneThatWaitsForAnother(t *testing.T) {
 		cl.align(time.Second)
 		answer := make(chan ledger.Delivery, 1)
 		go func() {
-			got, err := p.boxes[1].deliver(context.Background(), tick)
+			got, err := p.boxes[1].in.Deliver(context.Background(), tick)
 			assert.NoError(cl.t, err)
 			answer <- got
 		}()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -47,10 +48,8 @@ const MaxSkew = 5 * time.Second
 // A Dispatcher carries ticks from the instance on which they fall due to one
 // that runs them, for engines that have a queue of their own between the two.
 type Dispatcher interface {
-	// Start connects. When host.Ready is closed, or nil, it begins to receive.
-	// Deliver blocks until the tick has come to its end, here or elsewhere; the
-	// context that it is given does not cancel the run.
-	Start(ctx context.Context, host core.Host, deliver func(context.Context, core.Tick) (Delivery, error)) error
+	// Start begins to receive.
+	Start(ctx context.Context, host core.Host, in Inbox) error
 
 	// Dispatch has a tick delivered once, on any instance. One that was
 	// dispatched already is no error.
@@ -59,6 +58,20 @@ type Dispatcher interface {
 	// Stop receives nothing more, and waits for deliveries until its context
 	// ends.
 	Stop(ctx context.Context) error
+}
+
+// An Inbox is where a Dispatcher brings the ticks that it has received. It may be
+// called from any goroutine.
+type Inbox interface {
+	// Open tells whether this instance can run ticks now. One that is starting or
+	// stopping, or whose clock is wrong (CLU-8), cannot, and what it received would
+	// have to go to another, and be late: it is to be asked before anything is taken
+	// out of a queue.
+	Open() bool
+
+	// Deliver blocks until the tick has come to its end, here or elsewhere. The
+	// context does not cancel the run.
+	Deliver(ctx context.Context, tick core.Tick) (Delivery, error)
 }
 
 // NewEngine returns an engine whose instances share a ledger.
@@ -91,6 +104,7 @@ type engine struct {
 	sender  queue // dispatches: a thousand that are due at once do not hold up the claims of the first
 	timers  timers
 	pulse   pulse
+	loaded  atomic.Bool     // the records of the workers that came with Start
 	life    context.Context // ends when nothing may go on
 	end     context.CancelFunc
 	quit    chan struct{} // closed by Stop
@@ -206,13 +220,42 @@ func (e *engine) join(ctx context.Context) error {
 		}
 	}
 	if e.cfg.Dispatcher != nil {
-		if err := e.cfg.Dispatcher.Start(ctx, e.host, e.deliver); err != nil {
+		if err := e.cfg.Dispatcher.Start(ctx, e.host, inbox{e}); err != nil {
 			return err
 		}
 	}
+	e.loops.Go(e.awaitWorkers)
 	e.loops.Go(e.heartbeat)
 	e.loops.Go(e.sweep)
 	return nil
+}
+
+// awaitWorkers waits until the instance has its workers, and what is known of them.
+func (e *engine) awaitWorkers() {
+	select {
+	case <-e.host.Ready:
+	case <-e.quit:
+		return
+	case <-e.life.Done():
+		return
+	}
+	e.mu.Lock()
+	e.changed = true
+	e.mu.Unlock()
+	if e.cfg.Dispatcher != nil {
+		e.loadAll(e.life)
+		e.loaded.Store(true)
+	}
+}
+
+// hasWorkers tells whether those that came with Start are there.
+func (e *engine) hasWorkers() bool {
+	select {
+	case <-e.host.Ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // Schedule implements core.Engine.

@@ -57,20 +57,27 @@ func (p *pulse) life() time.Time {
 // from the broker's (CLU-8), also if that is since the last beat, and not while
 // the data are new (CLU-13), or may be, the last beat being long ago.
 func (e *engine) mayClaim() bool {
+	if e.isSkewed() {
+		return false
+	}
+	p := &e.pulse
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	return !e.isOld(p) && !now.Before(p.wary) && p.clock(now).Sub(p.born) >= e.quiet()
+}
+
+// isSkewed tells whether this instance's clock is too far from the broker's.
+func (e *engine) isSkewed() bool {
 	p := &e.pulse
 	here := e.host.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	broker := p.now.Add(now.Sub(p.at))
-	switch {
-	case p.skewed, here.Sub(broker).Abs() > MaxSkew+p.trip:
-		return false
-	case e.isOld(p), now.Before(p.wary), broker.Sub(p.born) < e.quiet():
-		return false
-	}
-	return true
+	return p.skewed || here.Sub(p.clock(time.Now())).Abs() > MaxSkew+p.trip
 }
+
+// clock is the broker's, as it was last read. p.mu is held.
+func (p *pulse) clock(now time.Time) time.Time { return p.now.Add(now.Sub(p.at)) }
 
 // isOld tells whether the last beat is so long ago that nothing is claimed on its
 // word. p.mu is held.

@@ -11,7 +11,7 @@ import (
 type Roster struct {
 	Started time.Time `json:"started"`
 	Engine  string    `json:"engine"`
-	// Count is how many workers of the cluster's it has.
+	// Count is how many workers of the cluster's it has, or -1 while it is starting.
 	Count int `json:"count"`
 	// Workers are their names; none where there are more than MaxRoster.
 	Workers []string `json:"workers,omitempty"`
@@ -69,6 +69,9 @@ func (e *engine) roster() []byte {
 		}
 	}
 	r := RosterOf(names)
+	if !e.hasWorkers() {
+		r = Roster{Count: -1} // not known yet
+	}
 	r.Started, r.Engine = e.host.Now().UTC(), e.cfg.Name
 	return encode(r)
 }

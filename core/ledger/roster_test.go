@@ -1,11 +1,13 @@
 package ledger_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -40,6 +42,29 @@ func TestRosters(t *testing.T) {
 	}
 	_, known := ledger.Roster{Count: -1}.Has("w")
 	require.False(t, known, "of an instance that said nothing yet")
+}
+
+// Until an instance has its workers nobody is to take it for one that lacks them.
+func TestTheRosterOfOneThatIsStarting(t *testing.T) {
+	inCluster(t, 1, func(cl *cluster) {
+		roster := func() (r ledger.Roster) {
+			members, err := cl.broker.Store("test").Instances(cl.t.Context())
+			require.NoError(cl.t, err)
+			require.Len(cl.t, members, 1)
+			require.NoError(cl.t, json.Unmarshal(members[0].Roster, &r))
+			return r
+		}
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Hour), OnStart: func(context.Context) error {
+			time.Sleep(2 * lease)
+			_, known := roster().Has("w")
+			assert.False(cl.t, known, "known while the hook runs")
+			return nil
+		}})
+		cl.start()
+		time.Sleep(lease)
+		has, _ := roster().Has("w")
+		require.True(cl.t, has)
+	})
 }
 
 // A worker that each instance has for itself takes no ticks of the cluster's.

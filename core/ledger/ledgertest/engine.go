@@ -106,7 +106,7 @@ var engineCases = []kase{
 					t.eventually("the other instance hears of the run", func() bool { return other.last().Slot.Equal(slot) })
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 2*lease)
-				got, err := h.deliver(ctx, core.Tick{Worker: w.Name, Slot: slot})
+				got, err := h.in.Deliver(ctx, core.Tick{Worker: w.Name, Slot: slot})
 				cancel()
 				require.NoError(t, err, "delivery %d", i+1)
 				if failure == nil {
@@ -315,14 +315,9 @@ func (l watchedLink) Watch(ctx context.Context, changed func(ledger.State), read
 }
 
 // A hand is a Dispatcher that delivers nothing by itself.
-type hand struct {
-	deliver func(context.Context, core.Tick) (ledger.Delivery, error)
-}
+type hand struct{ in ledger.Inbox }
 
-func (h *hand) Start(_ context.Context, _ core.Host, deliver func(context.Context, core.Tick) (ledger.Delivery, error)) error {
-	h.deliver = deliver
-	return nil
-}
+func (h *hand) Start(_ context.Context, _ core.Host, in ledger.Inbox) error { h.in = in; return nil }
 
 func (h *hand) Dispatch(context.Context, core.Tick) error { return nil }
 func (h *hand) Stop(context.Context) error                { return nil }
