@@ -73,6 +73,9 @@ const (
 	// times their courtesy.
 	others = 20 * time.Millisecond
 
+	// closed is how often an instance that could not run any looks whether it can.
+	closed = 100 * time.Millisecond
+
 	// patient bounds how long a question waits: asynq has written into it when
 	// the lease on the task, of 30 seconds, is to end.
 	patient = 10 * time.Second
@@ -102,7 +105,7 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		case err != redis.Nil: //nolint:errorlint // go-redis returns it as it is
 			s.wait(time.Second)
 			return answer
-		case !s.wait(s.poll), time.Since(began) > patient:
+		case !s.wait(s.pause()), time.Since(began) > patient:
 			return answer
 		}
 	}
@@ -228,6 +231,14 @@ func (s *source) stopped() bool {
 	default:
 		return false
 	}
+}
+
+// pause is how long a question that was answered with nothing waits.
+func (s *source) pause() time.Duration {
+	if s.open() {
+		return s.poll
+	}
+	return min(s.poll, closed)
 }
 
 // wait waits until there may be something to be had, at most so long. It tells
