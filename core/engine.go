@@ -102,7 +102,8 @@ type Host struct {
 	// Ready is closed when the workers that were added before Start, or while it
 	// ran their hooks, are scheduled; never nil. An engine whose instances share a
 	// queue takes nothing out of it before: it would come to one that does not have
-	// the worker yet (CLU-5). It stays open where Start fails, or Stop ends it.
+	// the worker yet (CLU-5). Where Start fails or Stop ends it, it may stay open;
+	// the engine's Start and Schedule are not to wait for it.
 	Ready <-chan struct{}
 }
 

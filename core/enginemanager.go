@@ -176,7 +176,7 @@ func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
 			err = m.runOnStart(ctx, j)
 		}
 		if err != nil {
-			m.shutDown(context.WithoutCancel(ctx), j)
+			m.takeBack(ctx, j)
 		}
 	}
 	m.mu.Lock()
@@ -189,6 +189,18 @@ func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
 		}
 	}
 	return "", err
+}
+
+// takeBack ends a worker that was to be added and could not be. It may be live, and a
+// run in progress.
+func (m *manager) takeBack(ctx context.Context, j *Job) {
+	r := j.endRuns(ErrRemoved)
+	if r == nil {
+		m.shutDown(context.WithoutCancel(ctx), j)
+		return
+	}
+	m.adopt(r)
+	r.atEnd(func() { m.shutDown(context.Background(), j) })
 }
 
 // begin starts a claimed run, now or when it is its turn.

@@ -94,6 +94,13 @@ func (j *Job) Schedule() Schedule {
 	return j.worker.Schedule
 }
 
+// isRemoved tells whether the worker was removed, or its manager stops.
+func (j *Job) isRemoved() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.phase == removed
+}
+
 // LongRunning tells whether the worker has no schedule. Only a ClusterEngine is
 // given such a job.
 func (j *Job) LongRunning() bool { return j.long != nil }

@@ -177,10 +177,7 @@ func (m *manager) startUp(ctx context.Context, j *Job) error {
 	m.mu.Lock()
 	j.hooked = true
 	m.mu.Unlock()
-	j.mu.Lock()
-	gone := j.phase == removed // while its hook ran
-	j.mu.Unlock()
-	if gone {
+	if j.isRemoved() { // while its hook ran
 		m.shutDown(ctx, j)
 	}
 	return nil
@@ -218,22 +215,20 @@ func (m *manager) runOnStart(ctx context.Context, j *Job) error {
 	if !j.worker.RunOnStart || j.worker.Disabled || m.opts.Disabled || j.long != nil {
 		return nil
 	}
-	j.mu.Lock()
-	gone := j.phase == removed // meanwhile
-	j.mu.Unlock()
 	switch {
-	case gone:
+	case m.isStopping():
+		return ErrStopped
+	case j.isRemoved(): // meanwhile
 		return nil
 	case !j.led():
 		j.Trigger()
 		return nil
 	}
-	if err := m.triggerFirst(ctx, j); err != nil {
-		j.endRuns(ErrRemoved)
+	err := m.triggerFirst(ctx, j)
+	if err != nil {
 		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j)
-		return err
 	}
-	return nil
+	return err
 }
 
 // triggerFirst triggers a worker that starts, in its cluster, and tries that again
@@ -251,8 +246,13 @@ func (m *manager) triggerFirst(ctx context.Context, j *Job) error {
 		case <-ctx.Done():
 			return err
 		case <-m.stopping:
-			return ErrStopped
 		case <-time.After(pause):
+		}
+		switch {
+		case m.isStopping():
+			return ErrStopped
+		case j.isRemoved(): // meanwhile
+			return nil
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 // A Delivery is what became of a tick that a Dispatcher has delivered.
 type Delivery struct {
-	// Absent: this instance does not have the worker, or is about to stop. Deliver
-	// the tick to another (CLU-5).
+	// Absent: this instance does not have the worker, is about to stop, or has a
+	// clock that is wrong. Deliver the tick to another (CLU-5).
 	Absent bool
 	// Outcome is how the run ended, here or elsewhere: Succeeded, Failed,
 	// Cancelled or Skipped. None: it was run elsewhere, with an end that is not
@@ -59,7 +59,7 @@ func (in inbox) Open() bool {
 func (in inbox) Deliver(ctx context.Context, tick core.Tick) (Delivery, error) {
 	e := in.e
 	c := e.find(tick.Worker)
-	if c == nil || c.local {
+	if c == nil || c.local || e.isSkewed() {
 		return Delivery{Absent: true}, nil
 	}
 	if tick.Manual == "" { // by this instance's clock it may not be time yet (PER-2)
@@ -76,9 +76,10 @@ func (in inbox) Deliver(ctx context.Context, tick core.Tick) (Delivery, error) {
 		}
 	}
 	w := &waiter{tick: tick, answer: make(chan Delivery, 1)}
+	skewed := e.isSkewed()
 	c.mu.Lock()
 	switch {
-	case c.gone || c.ended || e.isStopping():
+	case c.gone || c.ended || skewed || e.isStopping():
 		c.mu.Unlock()
 		return Delivery{Absent: true}, nil
 	case tick.Manual == "" && tick.Slot.After(c.asked):

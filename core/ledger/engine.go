@@ -104,7 +104,7 @@ type engine struct {
 	sender  queue // dispatches: a thousand that are due at once do not hold up the claims of the first
 	timers  timers
 	pulse   pulse
-	loaded  atomic.Bool     // the records of the workers that came with Start
+	loaded  atomic.Bool     // the records of the workers that came with Start were read
 	life    context.Context // ends when nothing may go on
 	end     context.CancelFunc
 	quit    chan struct{} // closed by Stop
@@ -114,6 +114,7 @@ type engine struct {
 	candidates map[string]*candidate
 	parted     map[*candidate]bool // removed, and still holding a lease
 	told       map[string]State    // what a Watcher told of workers that are not here
+	ready      bool                // the workers that come with Start are there
 	changed    bool                // the roster has
 	stopping   bool
 	holds      int           // leases held, or being claimed, to be released before Stop returns
@@ -230,31 +231,20 @@ func (e *engine) join(ctx context.Context) error {
 	return nil
 }
 
-// awaitWorkers waits until the instance has its workers, and what is known of them.
+// awaitWorkers waits until the instance has the workers that come with Start. What is
+// known of them is read at once, if it can be: many records take long one by one.
 func (e *engine) awaitWorkers() {
 	select {
 	case <-e.host.Ready:
-	case <-e.quit:
-		return
 	case <-e.life.Done():
 		return
 	}
 	e.mu.Lock()
-	e.changed = true
+	e.ready, e.changed = true, true
 	e.mu.Unlock()
 	if e.cfg.Dispatcher != nil {
 		e.loadAll(e.life)
 		e.loaded.Store(true)
-	}
-}
-
-// hasWorkers tells whether those that came with Start are there.
-func (e *engine) hasWorkers() bool {
-	select {
-	case <-e.host.Ready:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -370,6 +360,7 @@ func (e *engine) due(job *core.Job, slot time.Time, missed int) {
 			job.Go(context.Background(), job.Tick(slot), nil) // the manager cancels it
 		}
 	case c.passes(slot) && e.cfg.Dispatcher == nil:
+	case e.cfg.Dispatcher != nil && e.isSkewed(): // it is for those whose clocks are right
 	case e.cfg.Dispatcher != nil:
 		c.dispatch(slot) // also what is passed over: the queue's own tools show it
 	default:

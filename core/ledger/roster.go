@@ -62,15 +62,15 @@ func (e *engine) roster() []byte {
 		return nil
 	}
 	e.changed = false
-	var names []string
-	for name, c := range e.candidates {
-		if !c.local {
-			names = append(names, name)
+	r := Roster{Count: -1} // not known yet
+	if e.ready {
+		var names []string
+		for name, c := range e.candidates {
+			if !c.local {
+				names = append(names, name)
+			}
 		}
-	}
-	r := RosterOf(names)
-	if !e.hasWorkers() {
-		r = Roster{Count: -1} // not known yet
+		r = RosterOf(names)
 	}
 	r.Started, r.Engine = e.host.Now().UTC(), e.cfg.Name
 	return encode(r)
