@@ -59,6 +59,9 @@ const (
 	elsewhereAfter = time.Second
 	longestAway    = witnessed / 2
 
+	// longAgo is in the past by whatever clock asynq looks at next.
+	longAgo = 24 * time.Hour
+
 	// tidyEvery is how often, at most, what has been shown for long enough is
 	// deleted: asynq's own measure.
 	tidyEvery = 8 * time.Second
@@ -153,8 +156,8 @@ func (d *dispatcher) handle(ctx context.Context, task *asynq.Task) error {
 func (d *dispatcher) elsewhere(_ int, _ error, task *asynq.Task) time.Duration {
 	_, due, _, err := decodeTick(task.Type(), task.Payload())
 	switch {
-	case !d.in.Open(): // it does not come here again
-		return 0
+	case !d.in.Open(): // another may have it at once
+		return -longAgo
 	case err != nil:
 		return elsewhereAfter
 	}

@@ -36,30 +36,36 @@ func (r *registry) nobodyHas(ctx context.Context, worker string) bool {
 var errBeingRead = errors.New("the registry is being read")
 
 // alive returns the rosters of the instances that are alive, as they were a moment
-// ago. Who comes while another reads them does not wait: it may be told of an error
-// as late as the other.
+// ago. Who comes while another reads them does not wait, which could take as long as
+// a timeout.
 func (r *registry) alive(ctx context.Context) ([]ledger.Roster, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	old, reading := time.Since(r.read) > r.lease/4, r.reading
+	rosters := r.rosters
+	r.reading = reading || old
+	r.mu.Unlock()
 	switch {
-	case time.Since(r.read) <= r.lease/4:
-		return r.rosters, nil
-	case r.reading:
+	case !old:
+		return rosters, nil
+	case reading:
 		return nil, errBeingRead
 	}
-	r.reading = true
-	defer func() { r.reading = false }()
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.reading = false
+	}()
 	rosters, err := r.load(ctx)
-	if err == nil {
-		r.rosters, r.read = rosters, time.Now()
+	if err != nil {
+		return nil, err
 	}
-	return rosters, err
+	r.mu.Lock()
+	r.rosters, r.read = rosters, time.Now()
+	r.mu.Unlock()
+	return rosters, nil
 }
 
-// load reads the rosters. r.mu is held, but not meanwhile.
 func (r *registry) load(ctx context.Context) ([]ledger.Roster, error) {
-	r.mu.Unlock()
-	defer r.mu.Lock()
 	members, err := r.store.Instances(ctx)
 	if err != nil {
 		return nil, err

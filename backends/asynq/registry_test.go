@@ -11,8 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// silent lets every command wait until its context ends.
-type silent struct{ asked int }
+// silent lets every command wait until its context ends, or panics.
+type silent struct {
+	asked  int
+	panics bool
+}
 
 func (*silent) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -26,6 +29,9 @@ func (s *silent) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 
 func (s *silent) wait(ctx context.Context) error {
 	s.asked++
+	if s.panics {
+		panic("a hook of the client's")
+	}
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -55,6 +61,10 @@ func TestNobodyWaitsForAnothersLookAtTheRegistry(t *testing.T) {
 			assert.True(t, errors.Is(err, context.DeadlineExceeded), err)
 			assert.Equal(t, again+1, hook.asked)
 			cancel()
+		}
+		hook.panics = true
+		for range 2 {
+			assert.Panics(t, func() { _, _ = r.alive(t.Context()) })
 		}
 	})
 }

@@ -74,7 +74,7 @@ const (
 	others = 20 * time.Millisecond
 
 	// closed is how often an instance that could not run any looks whether it can.
-	closed = 100 * time.Millisecond
+	closed = 20 * time.Millisecond
 
 	// patient bounds how long a question waits: asynq has written into it when
 	// the lease on the task, of 30 seconds, is to end.
@@ -98,6 +98,12 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
 	for began := time.Now(); ; {
+		if !s.mayTake() {
+			if time.Since(began) > patient {
+				return nothing(ctx)
+			}
+			continue
+		}
 		answer := s.take(ctx, sha, keys, args)
 		switch err := answer.Err(); {
 		case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"):
@@ -105,7 +111,7 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		case err != redis.Nil: //nolint:errorlint // go-redis returns it as it is
 			s.wait(time.Second)
 			return answer
-		case !s.wait(s.pause()), time.Since(began) > patient:
+		case !s.wait(s.poll), time.Since(began) > patient:
 			return answer
 		}
 	}
@@ -157,9 +163,6 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 	}
 	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
-		return nothing(ctx)
-	}
-	if !s.open() {
 		return nothing(ctx)
 	}
 	n := min(s.next, room)
@@ -233,12 +236,19 @@ func (s *source) stopped() bool {
 	}
 }
 
-// pause is how long a question that was answered with nothing waits.
-func (s *source) pause() time.Duration {
-	if s.open() {
-		return s.poll
+// mayTake tells whether something is to be taken, or was. Where it is not, it waits a
+// moment; what wakes others is left for when it is.
+func (s *source) mayTake() bool {
+	if len(s.taken) > 0 || s.open() || s.stopped() {
+		return true
 	}
-	return min(s.poll, closed)
+	timer := time.NewTimer(closed)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.done:
+	}
+	return false
 }
 
 // wait waits until there may be something to be had, at most so long. It tells

@@ -65,7 +65,7 @@ func TestSourceAsksForNothingWhereNothingCanBeRun(t *testing.T) {
 		assert.Equal(t, patient+closed, time.Since(began), "how long a question waits")
 		assert.Zero(t, fake.asked)
 		began = time.Now()
-		time.AfterFunc(1550*time.Millisecond, func() { open.Store(true) })
+		time.AfterFunc(1590*time.Millisecond, func() { open.Store(true) })
 		require.ErrorIs(t, s.EvalSha(t.Context(), "", question).Err(), fake.err)
 		assert.Equal(t, []time.Time{began.Add(1600 * time.Millisecond)}, fake.at)
 
