@@ -30,8 +30,11 @@ func (p *pulse) start(now time.Time) { p.contact = now }
 func (p *pulse) brokerNow() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.now.Add(time.Since(p.at))
+	return p.clock()
 }
+
+// clock is brokerNow where p.mu is held.
+func (p *pulse) clock() time.Time { return p.now.Add(time.Since(p.at)) }
 
 // since tells whether a beat was answered that was sent after a time.
 func (p *pulse) since(t time.Time) bool {
@@ -63,8 +66,7 @@ func (e *engine) mayClaim() bool {
 	p := &e.pulse
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	return !e.isOld(p) && !now.Before(p.wary) && p.clock(now).Sub(p.born) >= e.quiet()
+	return !e.isOld(p) && !time.Now().Before(p.wary) && p.clock().Sub(p.born) >= e.quiet()
 }
 
 // isSkewed tells whether this instance's clock is too far from the broker's.
@@ -73,11 +75,8 @@ func (e *engine) isSkewed() bool {
 	here := e.host.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.skewed || here.Sub(p.clock(time.Now())).Abs() > MaxSkew+p.trip
+	return p.skewed || here.Sub(p.clock()).Abs() > MaxSkew+p.trip
 }
-
-// clock is the broker's, as it was last read. p.mu is held.
-func (p *pulse) clock(now time.Time) time.Time { return p.now.Add(now.Sub(p.at)) }
 
 // isOld tells whether the last beat is so long ago that nothing is claimed on its
 // word. p.mu is held.
