@@ -2,7 +2,6 @@ package asynq
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,8 +56,7 @@ func TestNobodyWaitsForAnothersLookAtTheRegistry(t *testing.T) {
 			assert.ErrorIs(t, err, errBeingRead)
 			assert.False(t, r.nobodyHas(ctx, "w"), "which is not known")
 			assert.Zero(t, time.Since(began))
-			err = <-first
-			assert.True(t, errors.Is(err, context.DeadlineExceeded), err)
+			assert.ErrorIs(t, <-first, context.DeadlineExceeded)
 			assert.Equal(t, again+1, hook.asked)
 			cancel()
 		}
