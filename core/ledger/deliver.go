@@ -28,17 +28,6 @@ type Delivery struct {
 	Note string
 }
 
-// A Witness is a Dispatcher that is told of a run which has failed and was not
-// delivered to the instance that ran it: a tick that was taken over from an instance
-// which died, say. Its delivery, if it comes, may come to another instance, and
-// after other runs of the worker.
-type Witness interface {
-	Dispatcher
-
-	// Failed is told before another run of the worker can begin. Its context ends.
-	Failed(ctx context.Context, tick core.Tick, err error)
-}
-
 // A waiter is a delivery that waits for its tick to come to an end.
 type waiter struct {
 	tick   core.Tick

@@ -45,35 +45,6 @@ const DefaultLease = 10 * time.Second
 // that it claims nothing (CLU-8).
 const MaxSkew = 5 * time.Second
 
-// A Dispatcher carries ticks from the instance on which they fall due to one
-// that runs them, for engines that have a queue of their own between the two.
-type Dispatcher interface {
-	// Start begins to receive.
-	Start(ctx context.Context, host core.Host, in Inbox) error
-
-	// Dispatch has a tick delivered once, on any instance. One that was
-	// dispatched already is no error.
-	Dispatch(ctx context.Context, tick core.Tick) error
-
-	// Stop receives nothing more, and waits for deliveries until its context
-	// ends.
-	Stop(ctx context.Context) error
-}
-
-// An Inbox is where a Dispatcher brings the ticks that it has received. It may be
-// called from any goroutine.
-type Inbox interface {
-	// Open tells whether this instance can run ticks now. One that is starting or
-	// stopping, or whose clock is wrong (CLU-8), cannot, and what it received would
-	// have to go to another, and be late: it is to be asked before anything is taken
-	// out of a queue.
-	Open() bool
-
-	// Deliver blocks until the tick has come to its end, here or elsewhere. The
-	// context does not cancel the run.
-	Deliver(ctx context.Context, tick core.Tick) (Delivery, error)
-}
-
 // NewEngine returns an engine whose instances share a ledger.
 func NewEngine(cfg Config) core.ClusterEngine {
 	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
