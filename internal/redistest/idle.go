@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -18,18 +19,31 @@ type idle struct {
 
 func (i idle) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (i idle) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 func (i idle) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if i.mini.net.isCut(i.node) || i.mini.isDown() || !i.answer(cmd) {
+		if i.isAway() || !i.answer(cmd) {
 			return next(ctx, cmd)
 		}
 		return cmd.Err()
 	}
 }
+
+// ProcessPipelineHook answers what it can before the rest is done: what a pipeline
+// has here was asked by many, at the same time.
+func (i idle) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if i.isAway() {
+			return next(ctx, cmds)
+		}
+		rest := slices.DeleteFunc(slices.Clone(cmds), i.answer)
+		if len(rest) == 0 {
+			return nil
+		}
+		return next(ctx, rest)
+	}
+}
+
+func (i idle) isAway() bool { return i.mini.net.isCut(i.node) || i.mini.isDown() }
 
 // answer answers a command, or tells that it cannot.
 func (i idle) answer(cmd redis.Cmder) bool {

@@ -20,6 +20,8 @@ import (
 // network are the connections of nodes. What a node that is cut off writes is
 // dropped, and so is what is sent to it.
 type network struct {
+	before func() // is called before each command
+
 	mu    sync.Mutex
 	off   map[string]bool
 	conns map[*conn]bool
@@ -137,7 +139,11 @@ func (c *conn) Write(b []byte) (int, error) {
 			break
 		}
 		rest = more
+		if c.subscribed && args[0] == "ping" { // its answer tells who listens nothing
+			continue
+		}
 		c.subscribed = c.subscribed || strings.Contains(strings.ToLower(args[0]), "subscribe")
+		c.network.before()
 		c.server.Dispatch(c.peer, args)
 		c.peer.Flush()
 	}
