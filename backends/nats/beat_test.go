@@ -49,8 +49,9 @@ func mustBeat(t *testing.T, s *store) ledger.Pulse {
 	return p
 }
 
-// An instance beats each second, and asks for the stream's description only to
-// compare clocks, each half lease, and when its own has gone another way.
+// An instance beats each second, and has the server's time from that where it watches.
+// Where it does not, it asks for the stream's description each half lease; and when its
+// own clock has gone another way.
 func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
 		nc, err := server.Connect(natsgo.PingInterval(time.Hour))
@@ -70,11 +71,14 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 		synctest.Wait()
 		beats.Store(0)
 		asked.Store(0)
-		for range 60 {
-			time.Sleep(time.Second)
-			mustBeat(t, s)
+		minute := func() {
+			for range 60 {
+				time.Sleep(time.Second)
+				mustBeat(t, s)
+			}
+			synctest.Wait()
 		}
-		synctest.Wait()
+		minute()
 		assert.EqualValues(t, 60, beats.Load(), "beats")
 		assert.EqualValues(t, 12, asked.Load(), "requests for the stream")
 		slept = 30 * time.Second
@@ -82,6 +86,18 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 		mustBeat(t, s)
 		synctest.Wait()
 		assert.EqualValues(t, 13, asked.Load(), "requests for the stream, after the machine slept")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Watch(ctx, func(ledger.State) {}, func() {}) }()
+		minute()
+		assert.EqualValues(t, 121, beats.Load(), "beats")
+		assert.EqualValues(t, 13, asked.Load(), "requests for the stream, of one that watches")
+		slept = 60 * time.Second
+		minute()
+		assert.EqualValues(t, 14, asked.Load(), "requests for the stream, after the machine slept again")
+		cancel()
+		assert.ErrorIs(t, <-ended, context.Canceled)
 	})
 }
 

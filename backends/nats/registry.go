@@ -27,30 +27,41 @@ func (s *store) silence() time.Duration { return max(2*s.cfg.Lease, time.Minute)
 
 // pulses is what the beats of this instance have found out.
 type pulses struct {
-	turn   chan struct{} // of capacity one: beats are one at a time
-	doubt  atomic.Bool   // something has failed since the stream was asked for
-	asked  asked
-	looked time.Time // here, when it was last found out whether the stream is the same
-	born   time.Time
-	behind int    // times in a row that the stream was asked for and behind what was acknowledged
-	mine   uint64 // the revision of the last beat
-	sure   bool   // no later one may have been written
-	before uint64 // what the watch had told last when it was written
-	at     time.Time
-	roster []byte
+	turn     chan struct{} // of capacity one: beats are one at a time
+	doubt    atomic.Bool   // something has failed since the stream was asked for
+	clocks   clocks
+	created  time.Time // the stream was
+	looked   time.Time // here, when it was last found out whether the stream is the same
+	born     time.Time
+	behind   int    // times in a row that the stream was asked for and behind what was acknowledged
+	mine     uint64 // the revision of the last beat
+	sure     bool   // no later one may have been written
+	before   uint64 // what the watch had told last when it was written
+	answered clocks // when it was; the server's is not known yet
+	roster   []byte
 }
 
-// asked is when the stream was last asked for, and what it answered.
-type asked struct {
-	at      time.Time     // here
-	took    time.Duration // from asking to the answer
-	clock   time.Time     // the instance's
-	server  time.Time     // the server's clock
-	created time.Time     // the stream was
+// clocks are what the clocks showed when the server answered.
+type clocks struct {
+	at       time.Time     // here, by the monotonic clock
+	took     time.Duration // from asking to the answer
+	instance time.Time
+	server   time.Time // no later than the answer, and no earlier than the question
+}
+
+// answered returns the clocks on an answer, but the server's, which that may tell.
+func (s *store) answered(asked time.Time) clocks {
+	now := time.Now()
+	return clocks{at: now, took: now.Sub(asked), instance: s.clock()}
 }
 
 // now is the server's time, as reckoned from the answer.
-func (a asked) now() time.Time { return a.server.Add(time.Since(a.at)) }
+func (c clocks) now() time.Time { return c.server.Add(time.Since(c.at)) }
+
+// areVague tells whether the answer took so long that they tell little.
+func (s *store) areVague(c clocks) bool {
+	return c.took > min(s.cfg.Lease/20, 100*time.Millisecond)
+}
 
 // take waits for the turn, and not longer than the context: who has it waits for
 // the server. Give ends it.
@@ -67,11 +78,12 @@ func (p *pulses) give() { <-p.turn }
 
 // Beat implements ledger.Store. The broker's time is that of the server which
 // leads the stream: the messages in it have their times from there. It is as
-// reckoned since the stream was asked for.
+// reckoned since the last beat that the watch has told, with its time.
 //
 // A beat follows the instance's last one, and the revision that it gets all that
 // was acknowledged: where that is not so data were lost, or may be. So the stream
-// itself, whose description is long, is asked for only then, and to compare clocks.
+// itself, whose description is long, is asked for only then, and where the clocks
+// could not be compared for some beats.
 func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
 	p := &s.pulses
 	if err := s.link.check(); err != nil {
@@ -82,9 +94,10 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 	}
 	defer p.give()
 	s.checkWatch()
+	s.compareClocks()
 	if roster != nil {
 		p.roster = slices.Clone(roster)
-	} else if !p.at.IsZero() && time.Since(p.at) > s.silence() {
+	} else if !p.answered.at.IsZero() && time.Since(p.answered.at) > s.silence() {
 		roster = p.roster // it may have been taken out of the registry
 	}
 	for ask, lost := s.isToAsk(), false; ; ask = true {
@@ -98,7 +111,7 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		switch {
 		case err == nil && rev > highest:
 			p.looked, p.behind = time.Now(), 0
-			return ledger.Pulse{Now: p.asked.now(), Born: p.born}, nil
+			return ledger.Pulse{Now: p.clocks.now(), Born: p.born}, nil
 		case err == nil:
 			lost = true
 		case p.sure && isConflict(err):
@@ -131,6 +144,7 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 		}
 	}
 	value, _ := json.Marshal(member{instance})
+	sent := time.Now()
 	if p.sure {
 		rev, err = s.kv.Update(ctx, key, value, p.mine)
 	} else {
@@ -139,8 +153,18 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 	if err != nil {
 		return 0, s.link.explain("write the beat", err)
 	}
-	p.mine, p.sure, p.before, p.at = rev, true, s.progress().last, time.Now()
+	p.mine, p.sure, p.before, p.answered = rev, true, s.progress().last, s.answered(sent)
 	return rev, nil
+}
+
+// compareClocks compares the clocks by the last beat: the watch has told when the
+// server wrote it. It is the caller's turn.
+func (s *store) compareClocks() {
+	p, w := &s.pulses, s.progress()
+	if w.beat == p.mine && p.sure && p.answered.at.After(p.clocks.at) && !s.areVague(p.answered) {
+		p.clocks = p.answered
+		p.clocks.server = w.wrote
+	}
 }
 
 // isToAsk tells whether the stream is to be asked for: there was no beat yet, or
@@ -150,10 +174,10 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 // turn.
 func (s *store) isToAsk() bool {
 	p := &s.pulses
-	since := time.Since(p.asked.at)
-	strayed := s.clock().Sub(p.asked.clock) - since
-	return p.at.IsZero() || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
-		p.asked.took > min(s.cfg.Lease/20, 100*time.Millisecond) || strayed.Abs() > time.Second
+	since := time.Since(p.clocks.at)
+	strayed := s.clock().Sub(p.clocks.instance) - since
+	return p.answered.at.IsZero() || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
+		s.areVague(p.clocks) || strayed.Abs() > time.Second
 }
 
 // clock is the instance's, as the wall shows it: the monotonic one may stand still
@@ -188,9 +212,9 @@ func (s *store) ask(ctx context.Context, lost bool) error {
 	if info.TimeStamp.IsZero() {
 		return &configError{"the server is older than 2.10"}
 	}
-	before := p.asked.created
-	p.looked = time.Now()
-	p.asked = asked{at: p.looked, took: p.looked.Sub(sent), clock: s.clock(), server: info.TimeStamp, created: info.Created}
+	before := p.created
+	p.clocks, p.created = s.answered(sent), info.Created
+	p.clocks.server, p.looked = info.TimeStamp, p.clocks.at
 	switch {
 	case !info.Created.Equal(before):
 		p.born, p.behind = info.Created, 0
@@ -222,7 +246,7 @@ func (s *store) forget() {
 // beat, not even of that: the server that had its consumer may have ended.
 func (s *store) checkWatch() {
 	p, w := &s.pulses, s.progress()
-	if w.synced && w.last < p.mine && w.last == p.before && time.Since(p.at) > s.cfg.Lease/20 {
+	if w.synced && w.last < p.mine && w.last == p.before && time.Since(p.answered.at) > s.cfg.Lease/20 {
 		s.watchAnew()
 	}
 }
@@ -255,7 +279,7 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 		return nil, s.link.explain("wait for a beat", err)
 	}
 	err := s.ask(ctx, false)
-	now := s.pulses.asked.server
+	now := s.pulses.clocks.server
 	s.pulses.give()
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)

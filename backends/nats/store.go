@@ -35,9 +35,11 @@ type store struct {
 
 // watched is how far the watch has come.
 type watched struct {
-	synced bool   // it has told all that there was when it began
-	last   uint64 // the revision that it told last
-	of     int    // how often data were lost: what was read before tells nothing
+	synced bool      // it has told all that there was when it began
+	last   uint64    // the revision that it told last
+	beat   uint64    // that of the last beat it told
+	wrote  time.Time // when the server wrote that, by its clock
+	of     int       // how often data were lost: what was read before tells nothing
 }
 
 var _ ledger.Watcher = (*store)(nil)

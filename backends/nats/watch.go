@@ -87,7 +87,8 @@ func (s *store) watch(ctx context.Context, changed func(ledger.State), synced fu
 	defer cancel()
 	of := s.progress().of
 	late := time.AfterFunc(answer, cancel)
-	// Our own beats are watched too: they tell that the watch still goes on.
+	// Our own beats are watched too: they tell that the watch still goes on, and the
+	// server's time.
 	watcher, err := s.kv.WatchFiltered(ctx, []string{leases + ">", controls + ">", alive + escape(s.host.Instance)})
 	late.Stop()
 	if err != nil {
@@ -144,6 +145,9 @@ func (s *store) tell(e jetstream.KeyValueEntry, of int, changed func(ledger.Stat
 	}
 	s.watched.last = e.Revision()
 	s.highest = max(s.highest, e.Revision())
+	if strings.HasPrefix(e.Key(), alive) {
+		s.watched.beat, s.watched.wrote = e.Revision(), e.Created()
+	}
 	s.mu.Unlock()
 	record, name := leaseOf, strings.TrimPrefix(e.Key(), leases)
 	switch {
