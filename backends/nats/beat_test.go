@@ -12,6 +12,7 @@ import (
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -98,6 +99,8 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 		assert.EqualValues(t, 14, asked.Load(), "requests for the stream, after the machine slept again")
 		cancel()
 		assert.ErrorIs(t, <-ended, context.Canceled)
+		minute()
+		assert.EqualValues(t, 26, asked.Load(), "requests for the stream, when the watch has ended")
 	})
 }
 
@@ -158,4 +161,83 @@ func TestABeatIsInDoubt(t *testing.T) {
 		require.Len(t, list, 1)
 		assert.Equal(t, "roster", string(list[0].Roster))
 	})
+}
+
+// The same, and the stream was asked for since, by who lists the registry; then somebody
+// deletes it, and others have made it again and written more than there was.
+func TestABeatAfterOneInDoubtAsks(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		link := natstest.NewLink(server)
+		lost := link.LoseAnswer("$KV.tickwork_test.i.a", 2)
+		a, b := open("a", link.Dial(), time.Now), open("b", server.Dial(), time.Now)
+		born := mustBeat(t, a).Born
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err := a.Beat(ctx, "a", nil)
+		require.Error(t, err)
+		<-lost
+		link.Cut(false)
+		time.Sleep(20 * time.Second)
+		_, err = a.Instances(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, b.js.DeleteStream(t.Context(), b.bucket.stream()))
+		for i := range 20 {
+			_, err := b.WriteLease(t.Context(), ledger.Write{Worker: fmt.Sprint("w", i), Value: []byte("{}")})
+			require.NoError(t, err)
+		}
+		assert.NotEqual(t, born, mustBeat(t, a).Born)
+	})
+}
+
+// told is what the watch tells of a beat.
+type told struct {
+	jetstream.KeyValueEntry
+	rev uint64
+	at  time.Time
+}
+
+func (told) Key() string          { return alive + "a" }
+func (e told) Revision() uint64   { return e.rev }
+func (e told) Created() time.Time { return e.at }
+
+// The server's clock goes three seconds ahead of the instance's, which notices by the
+// last beat, unless that tells little, or may be another.
+func TestTheServersTimeIsThatOfTheLastBeat(t *testing.T) {
+	const ahead = 3 * time.Second
+	for name, c := range map[string]struct {
+		change func(s *store)
+		want   time.Duration
+	}{
+		"told":                               {func(*store) {}, ahead},
+		"not told":                           {func(s *store) { s.pulses.mine++ }, 0},
+		"perhaps not the last":               {func(s *store) { s.pulses.sure = false }, 0},
+		"of data that are lost":              {(*store).forget, 0},
+		"answered late":                      {func(s *store) { s.pulses.answered.took = 101 * time.Millisecond }, 0},
+		"and the stream was asked for since": {func(s *store) { s.pulses.clocks.at = time.Now() }, 0},
+		"while the machine slept in the beat": {func(s *store) {
+			s.pulses.answered = s.answered(clocks{at: time.Now(), instance: time.Now().Add(-time.Minute)})
+		}, 0},
+		"answered in the time that one may be": {func(s *store) { s.pulses.answered.took = 100 * time.Millisecond }, ahead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStore(Config{Lease: 10 * time.Second})
+				s.host.Now = time.Now
+				s.pulses.clocks = s.lookAtClocks()
+				s.pulses.clocks.server = time.Now()
+				time.Sleep(time.Second)
+				s.pulses.mine, s.pulses.sure = 7, true
+				s.pulses.answered = s.answered(s.lookAtClocks())
+				s.tell(told{rev: 7, at: time.Now().Add(ahead)}, 0, nil)
+				c.change(s)
+				s.compareClocks()
+				time.Sleep(time.Second)
+				got := s.pulses.clocks.now()
+				if name == "and the stream was asked for since" {
+					got = got.Add(time.Second) // it would have told another
+				}
+				assert.Equal(t, c.want, time.Until(got))
+			})
+		})
+	}
 }

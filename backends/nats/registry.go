@@ -44,18 +44,24 @@ type pulses struct {
 // clocks are what the clocks showed when the server answered.
 type clocks struct {
 	at       time.Time     // here, by the monotonic clock
-	took     time.Duration // from asking to the answer
-	instance time.Time
-	server   time.Time // no later than the answer, and no earlier than the question
+	took     time.Duration // from the question to the answer, by the clock here that went further
+	instance time.Time     // by the wall
+	server   time.Time     // when it wrote the answer, or the beat: after the question, and before at
 }
 
-// answered returns the clocks on an answer, but the server's, which that may tell.
-func (s *store) answered(asked time.Time) clocks {
-	now := time.Now()
-	return clocks{at: now, took: now.Sub(asked), instance: s.clock()}
+// lookAtClocks returns what the clocks here show.
+func (s *store) lookAtClocks() clocks { return clocks{at: time.Now(), instance: s.clock()} }
+
+// answered returns the clocks on the answer to what was asked at some others. The
+// server's, which the answer may tell, is missing.
+func (s *store) answered(asked clocks) clocks {
+	c := s.lookAtClocks()
+	c.took = max(c.at.Sub(asked.at), c.instance.Sub(asked.instance).Abs()) // the machine may have slept
+	return c
 }
 
-// now is the server's time, as reckoned from the answer.
+// now is the server's time, as reckoned from the answer: behind by as much of what
+// that took as came after the server wrote it.
 func (c clocks) now() time.Time { return c.server.Add(time.Since(c.at)) }
 
 // areVague tells whether the answer took so long that they tell little.
@@ -77,13 +83,13 @@ func (p *pulses) take(ctx context.Context) error {
 func (p *pulses) give() { <-p.turn }
 
 // Beat implements ledger.Store. The broker's time is that of the server which
-// leads the stream: the messages in it have their times from there. It is as
-// reckoned since the last beat that the watch has told, with its time.
+// leads the stream: the messages in it have their times from there. So the watch,
+// which tells the last beat and its time, tells the server's clock, too.
 //
 // A beat follows the instance's last one, and the revision that it gets all that
-// was acknowledged: where that is not so data were lost, or may be. So the stream
-// itself, whose description is long, is asked for only then, and where the clocks
-// could not be compared for some beats.
+// was acknowledged: where that is not so data were lost, or may be. The stream
+// itself, whose description is long, is asked for only where these two do not tell
+// enough, see isToAsk.
 func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
 	p := &s.pulses
 	if err := s.link.check(); err != nil {
@@ -144,7 +150,7 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 		}
 	}
 	value, _ := json.Marshal(member{instance})
-	sent := time.Now()
+	sent := s.lookAtClocks()
 	if p.sure {
 		rev, err = s.kv.Update(ctx, key, value, p.mine)
 	} else {
@@ -167,16 +173,16 @@ func (s *store) compareClocks() {
 	}
 }
 
-// isToAsk tells whether the stream is to be asked for: there was no beat yet, or
-// something has failed since; the clocks were not compared for some beats, or in a
-// request that took so long that it tells little; or the instance's clock has gone
-// another way than time has, as that of a machine that slept. It is the caller's
-// turn.
+// isToAsk tells whether the stream is to be asked for: there was no beat yet that this
+// one is to follow, or something has failed since; the clocks were not compared for some
+// beats, or in a request that took so long that it tells little; or the instance's clock
+// has gone another way than time has, as that of a machine that slept. It is the
+// caller's turn.
 func (s *store) isToAsk() bool {
 	p := &s.pulses
 	since := time.Since(p.clocks.at)
 	strayed := s.clock().Sub(p.clocks.instance) - since
-	return p.answered.at.IsZero() || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
+	return !p.sure || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
 		s.areVague(p.clocks) || strayed.Abs() > time.Second
 }
 
@@ -199,10 +205,10 @@ func (s *store) acknowledged() uint64 {
 func (s *store) ask(ctx context.Context, lost bool) error {
 	p, highest := &s.pulses, s.acknowledged()
 	p.doubt.Store(false)
-	sent := time.Now()
+	sent := s.lookAtClocks()
 	info, err := s.stream.Info(ctx)
 	if vanished(err) && s.remake(ctx) {
-		sent = time.Now()
+		sent = s.lookAtClocks()
 		info, err = s.stream.Info(ctx)
 	}
 	if err != nil {
@@ -238,6 +244,7 @@ func (s *store) forget() {
 	clear(s.known)
 	s.highest = 0
 	s.watched.of++
+	s.watched.beat = 0 // revisions may come again
 	s.mu.Unlock()
 	s.watchAnew()
 }

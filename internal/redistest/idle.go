@@ -28,18 +28,24 @@ func (i idle) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// ProcessPipelineHook answers what it can before the rest is done: what a pipeline
-// has here was asked by many, at the same time.
+// ProcessPipelineHook answers what it can before the rest is done. A pipeline that has
+// anything of asynq's was asked by many here, at the same time, or asks the same again.
 func (i idle) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		if i.isAway() {
 			return next(ctx, cmds)
 		}
-		rest := slices.DeleteFunc(slices.Clone(cmds), i.answer)
-		if len(rest) == 0 {
-			return nil
+		if rest := slices.DeleteFunc(slices.Clone(cmds), i.answer); len(rest) > 0 {
+			if err := next(ctx, rest); err != nil {
+				return err
+			}
 		}
-		return next(ctx, rest)
+		for _, cmd := range cmds {
+			if err := cmd.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

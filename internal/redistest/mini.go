@@ -31,7 +31,7 @@ type Mini struct {
 }
 
 // NewMini returns an empty Redis. Keys expire by the clock, which in a bubble is
-// the bubble's, but no more precisely than to a tenth of a second.
+// the bubble's, when a command comes, and up to a tenth of a second early or late.
 func NewMini() *Mini {
 	m := &Mini{Miniredis: miniredis.NewMiniRedis(), now: time.Now()}
 	m.net.before = m.tick

@@ -139,7 +139,7 @@ func (c *conn) Write(b []byte) (int, error) {
 			break
 		}
 		rest = more
-		if c.subscribed && args[0] == "ping" { // its answer tells who listens nothing
+		if c.subscribed && strings.EqualFold(args[0], "ping") { // its answer tells who listens nothing
 			continue
 		}
 		c.subscribed = c.subscribed || strings.Contains(strings.ToLower(args[0]), "subscribe")
