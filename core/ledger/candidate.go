@@ -64,8 +64,7 @@ type candidate struct {
 type doubt struct {
 	fence uint64
 	since time.Time
-	then  func(State)
-	not   func() // it did not happen
+	sequel
 }
 
 func newCandidate(e *engine, job *core.Job) *candidate {

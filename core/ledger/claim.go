@@ -48,13 +48,39 @@ func (c *candidate) claim(v view, p plan) func() error {
 		c.setTaking(p.trigger)
 		defer c.setTaking("")
 		sent := c.e.moment()
-		return c.write(next, v.revs, !p.repeated && !p.redelivered, func(s State) {
-			if overlapped > 0 {
-				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
+		overlap := skipping{passed, core.ReasonOverlap, overlapped}
+		s := sequel{
+			then: func(s State) {
+				c.report(overlap)
+				c.begin(next, s.Lease.Rev, tick, p.missed, sent)
+			},
+			not: c.e.unhold,
+		}
+		if overlapped > 0 || p.missed > 0 || c.neverBegun(tick).n > 0 {
+			s.late = func() {
+				c.report(overlap)
+				c.reportUnbegun(tick, p.missed)
+				c.e.unhold()
 			}
-			c.begin(next, s.Lease.Rev, tick, p.missed, sent)
-		}, c.e.unhold)
+		}
+		return c.write(next, v.revs, !p.repeated && !p.redelivered, s)
 	}
+}
+
+// reportUnbegun reports, of a tick that was claimed and has not begun since its instance
+// knew of that too late, what was passed over with it.
+func (c *candidate) reportUnbegun(tick core.Tick, missed int) {
+	c.report(skipping{tick.Slot, core.ReasonMissed, missed})
+	c.report(c.neverBegun(tick))
+}
+
+// neverBegun is the slot of such a tick, where nobody runs it after: one that may run at
+// most once is taken for begun.
+func (c *candidate) neverBegun(tick core.Tick) skipping {
+	if tick.Manual != "" || tick.Redelivered || !c.job.Worker().AtMostOnce {
+		return skipping{}
+	}
+	return skipping{tick.Slot, core.ReasonRefused, 1}
 }
 
 // setTaking keeps which trigger is being claimed.
@@ -80,15 +106,26 @@ func (e *engine) fence(lease Lease) uint64 {
 // one instance whose record it is reports it (OBS-2).
 func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) func() error {
 	return func() error {
+		if !c.e.mayHold() {
+			return nil
+		}
 		lease := v.Lease
 		next := lease
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, v.revs, true, func(State) {
-			c.job.Skip(c.job.Tick(slot), reason, n)
-			c.delayed(next.Base)
-		}, nil)
+		late := func() {
+			c.report(skipping{slot, reason, n})
+			c.e.unhold()
+		}
+		return c.write(next, v.revs, true, sequel{
+			then: func(State) {
+				late()
+				c.delayed(next.Base)
+			},
+			late: late,
+			not:  c.e.unhold,
+		})
 	}
 }
 
@@ -96,6 +133,9 @@ func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) 
 // reason, or because it has crashed too often (CLU-4).
 func (c *candidate) giveUp(v view, why string) func() error {
 	return func() error {
+		if !c.e.mayHold() {
+			return nil
+		}
 		lease := v.Lease
 		next := lease
 		next.Running, next.For, next.Crashes, next.Cut = false, 0, 0, false
@@ -109,18 +149,24 @@ func (c *candidate) giveUp(v view, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		return c.write(next, v.revs, false, func(State) {
+		late := func() {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
 				c.witness(tick, errDied)
 				c.e.host.Logger.Error("ledger: run not repeated", "worker", c.name, "tick", tick.ID(), "instance", lease.Owner, "reason", why)
 			}
-			if overlapped > 0 {
-				c.job.Skip(c.job.Tick(passed), core.ReasonOverlap, overlapped)
-			}
-			c.delayed(next.Base)
-		}, nil)
+			c.report(skipping{passed, core.ReasonOverlap, overlapped})
+			c.e.unhold()
+		}
+		return c.write(next, v.revs, false, sequel{
+			then: func(State) {
+				late()
+				c.delayed(next.Base)
+			},
+			late: late,
+			not:  c.e.unhold,
+		})
 	}
 }
 
@@ -152,6 +198,7 @@ func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, s
 	switch {
 	case h.expired():
 		// The answer took so long that the lease may be another's by now: it lapses.
+		c.reportUnbegun(tick, missed)
 		h.end(core.Result{Outcome: core.LeaseLost})
 	case tick.Manual == "" && !tick.Redelivered && !c.job.Misfire(tick.Slot, missed):
 		h.end(core.Result{Outcome: core.Skipped, Reason: core.ReasonMissed})

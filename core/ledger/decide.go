@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -309,16 +310,23 @@ func (c *candidate) found(v view) func() error {
 		c.mu.Lock()
 		lease := Lease{Slot: c.since.UTC().Round(0), Base: c.since.UTC().Round(0)}
 		c.mu.Unlock()
-		return c.write(lease, v.revs, false, nil, nil)
+		return c.write(lease, v.revs, false, sequel{})
 	}
 }
 
+// A sequel is what follows a write, also when it is found out later whether that has
+// happened. One of its functions is called, once; without then none need be there.
+type sequel struct {
+	then func(State) // it has happened
+	late func()      // it has happened, and others have written since; nil where that is no matter
+	not  func()      // it has not, or that cannot be known any more
+}
+
 // write writes the lease record if it is at the revision given, and, if guarded,
-// the control record too. Then is called when it has happened, and not when it has
-// not, also when that is found out later. Each may be nil.
-func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(State), not func()) error {
-	if not == nil {
-		not = func() {}
+// the control record too.
+func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, s sequel) error {
+	if s.late != nil {
+		lease.Told = lease.tell()
 	}
 	sent := time.Now()
 	value, done := c.encode(lease)
@@ -331,12 +339,14 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 	switch {
 	case err == nil:
 		c.take(state)
-		if then != nil {
-			then(state)
+		if s.then != nil {
+			s.then(state)
 		}
 		return nil
 	case errors.Is(err, ErrConflict):
-		not()
+		if s.not != nil {
+			s.not()
+		}
 		if unreadable := c.take(state); unreadable != nil {
 			return unreadable
 		}
@@ -355,9 +365,9 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, then func(S
 		}
 		return nil
 	}
-	if then != nil {
+	if s.then != nil {
 		c.mu.Lock()
-		c.doubt = &doubt{fence: lease.Fence, since: sent, then: then, not: not}
+		c.doubt = &doubt{fence: lease.Fence, since: sent, sequel: s}
 		c.mu.Unlock()
 	}
 	return err
@@ -390,9 +400,12 @@ func (c *candidate) clearDoubt() error {
 	d := c.doubt
 	c.doubt = nil
 	c.mu.Unlock()
-	if now.Owner == c.e.host.Instance && now.Fence == d.fence {
+	switch me := c.e.host.Instance; {
+	case now.Owner == me && now.Fence == d.fence:
 		d.then(states[0])
-	} else {
+	case d.late != nil && slices.Contains(now.Told, Told{me, d.fence}):
+		d.late()
+	default:
 		d.not()
 	}
 	return nil

@@ -35,11 +35,32 @@ func (l *Lease) encode() []byte {
 	o.time("base", l.Base)
 	o.time("done", l.Done)
 	o.text("reason", l.Reason)
+	for i, told := range l.Told {
+		if i == 0 {
+			o.key("told")
+			o = append(o, '[')
+		} else {
+			o = append(o, ',')
+		}
+		o = append(o, told.encode()...)
+	}
+	if len(l.Told) > 0 {
+		o = append(o, ']')
+	}
 	if l.Last != nil {
 		o.key("last")
 		o = append(o, l.Last.encode()...)
 	}
 	o.time("life", l.Life)
+	return o.end()
+}
+
+func (t Told) encode() []byte {
+	o := object(make([]byte, 0, 64))
+	o.key("instance")
+	o.textValue(t.Instance)
+	o.key("fence")
+	o = strconv.AppendUint(o, t.Fence, 10)
 	return o.end()
 }
 

@@ -50,6 +50,9 @@ func fill(t *testing.T, record reflect.Value, text string, at time.Time, n int64
 		case *ledger.Run:
 			f.Set(reflect.New(f.Type().Elem()))
 			fill(t, f.Elem(), text, at, n, fields>>16|fields<<16)
+		case []ledger.Told:
+			f.Set(reflect.MakeSlice(f.Type(), 2, 2))
+			fill(t, f.Index(1), text, at, n, fields>>20|fields<<12)
 		default:
 			t.Fatalf("a field of type %s", f.Type())
 		}

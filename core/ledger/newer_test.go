@@ -110,8 +110,9 @@ func TestANewerVersionsRecordIsLeftAlone(t *testing.T) {
 func TestAFormatHasItsFields(t *testing.T) {
 	require.Equal(t, 1, ledger.Format, "what differs from format 1 is to be told here, too")
 	for want, record := range map[string]any{
-		"format slot running owner fence for tick manual crashes again cut trigger base done reason last life": ledger.Lease{},
-		"slot manual fence started duration attempts outcome error instance":                                   ledger.Run{},
+		"format slot running owner fence for tick manual crashes again cut trigger base done reason told last life": ledger.Lease{},
+		"slot manual fence started duration attempts outcome error instance":                                        ledger.Run{},
+		"instance fence":                  ledger.Told{},
 		"format paused trigger by at seq": ledger.Control{},
 	} {
 		var fields []string

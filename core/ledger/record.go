@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -51,11 +52,31 @@ type Lease struct {
 	Done time.Time `json:"done,omitzero"`
 	// Reason is why Slot was skipped, if it was.
 	Reason string `json:"reason,omitempty"`
+	// Told is who has passed over slots by a write, and the fence of the last such
+	// write: an instance that got no answer to that, and finds that others have written
+	// since, knows by it that it has to report them (OBS-2).
+	Told []Told `json:"told,omitempty"`
 	// Last is the last run that ended.
 	Last *Run `json:"last,omitempty"`
 	// Life is when the data began that the writer knew: one that knows an older life
 	// has not noticed yet that they were lost.
 	Life time.Time `json:"life,omitzero"`
+}
+
+// Told is the last write of an instance that passed over slots.
+type Told struct {
+	Instance string `json:"instance"`
+	Fence    uint64 `json:"fence"`
+}
+
+// remembered bounds how many instances are told of: of more, the latest.
+const remembered = 8
+
+// tell returns who has passed over slots, when the record is written that does so.
+func (l *Lease) tell() []Told {
+	all := slices.DeleteFunc(slices.Clone(l.Told), func(t Told) bool { return t.Instance == l.Owner })
+	all = append(all, Told{l.Owner, l.Fence})
+	return all[max(0, len(all)-remembered):]
 }
 
 // isNew tells whether it says nothing: there is no record.

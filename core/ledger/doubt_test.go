@@ -1,0 +1,142 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+)
+
+// unanswered is a store that gives no answer to each fifth write, which has happened,
+// for as long as that is not over. Then it is away for a while.
+type unanswered struct {
+	ledger.Store
+	writes atomic.Int64
+	over   *atomic.Bool
+	away   time.Duration
+	cut    func(bool)
+}
+
+func (s *unanswered) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	state, err := s.Store.WriteLease(ctx, w)
+	if s.writes.Add(1)%5 == 0 && !s.over.Load() {
+		if s.away > 0 {
+			s.cut(true)
+			time.AfterFunc(s.away, func() { s.cut(false) })
+		}
+		<-ctx.Done()
+		return ledger.State{}, context.Cause(ctx)
+	}
+	return state, err
+}
+
+// unansweredWatcher is one that tells of changes nevertheless.
+type unansweredWatcher struct {
+	*unanswered
+	watch func(context.Context, func(ledger.State), func()) error
+}
+
+func (s unansweredWatcher) Watch(ctx context.Context, changed func(ledger.State), ready func()) error {
+	return s.watch(ctx, changed, ready)
+}
+
+// account is the slots of a worker of which anybody knows.
+type account struct {
+	mu    sync.Mutex
+	ran   map[time.Time]bool
+	skips int
+}
+
+func (a *account) run(ctx context.Context) error {
+	tick, _ := core.TickFrom(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ran[tick.Slot] = true
+	return nil
+}
+
+func (a *account) observe(e core.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e.Kind == core.EventSkipped {
+		a.skips += e.Count
+	}
+}
+
+// Each fifth write has happened, and its instance gets no answer; by the time that it
+// can ask others have written too. Each slot is accounted for (OBS-2), by those also
+// that stop before they know.
+func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
+	workers := map[string]core.Worker{
+		"runs":              {},
+		"runs at most once": {AtMostOnce: true},
+		"is paused":         {},
+	}
+	for name, w := range workers {
+		for _, c := range []struct {
+			watches bool
+			away    time.Duration
+		}{{true, 0}, {true, 15 * time.Second}, {false, 0}, {false, 15 * time.Second}} {
+			t.Run(fmt.Sprintf("%s, watches %t, is away for %s", name, c.watches, c.away), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					acc := &account{ran: map[time.Time]bool{}}
+					w.Name, w.Schedule, w.Run = "w", core.Every(time.Second), acc.run
+					memory := ledger.NewMemory()
+					var until time.Time
+					var over atomic.Bool
+					join := func(i int) core.Manager {
+						s := memory.Store("n")
+						some := &unanswered{Store: s, over: &over, away: c.away, cut: s.Cut}
+						store := ledger.Store(some)
+						if c.watches {
+							store = unansweredWatcher{some, s.Watch}
+						}
+						manager := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
+							Instance: fmt.Sprint("n-", i), Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{acc.observe},
+						})
+						require.NoError(t, manager.Add(t.Context(), w))
+						require.NoError(t, manager.Start(t.Context()))
+						return manager
+					}
+					leave := func(m core.Manager) {
+						until = time.Now()
+						require.NoError(t, m.Stop(t.Context()))
+					}
+					managers := []core.Manager{join(0)} // when the ledger is old enough
+					began := time.Now()
+					managers = append(managers, join(1))
+					if name == "is paused" {
+						require.NoError(t, managers[0].Pause(t.Context(), "w"))
+					}
+					for i := range 20 {
+						managers = append(managers, join(i+2))
+						over.Store(false)
+						time.Sleep(20*time.Second + 7*time.Millisecond)
+						if c.away > 0 { // who cannot ask any more will never know
+							over.Store(true)
+							time.Sleep(2 * c.away)
+						}
+						leave(managers[0])
+						managers = managers[1:]
+					}
+					over.Store(true)
+					time.Sleep(time.Minute)
+					for _, m := range managers {
+						leave(m)
+					}
+					assert.InDelta(t, int(until.Sub(began)/time.Second), len(acc.ran)+acc.skips, 1, "%d ran, and %d were skipped", len(acc.ran), acc.skips)
+				})
+			})
+		}
+	}
+}
