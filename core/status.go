@@ -85,7 +85,8 @@ const (
 	ReasonPaused
 	// ReasonMissed: it came too late, and the misfire policy passed it over (PER-7).
 	ReasonMissed
-	// ReasonRefused: three instances crashed over it (CLU-4).
+	// ReasonRefused: three instances crashed over it (CLU-4), or it may run at most once,
+	// and who was to run it knew that too late, as after an answer of the broker was lost.
 	ReasonRefused
 )
 

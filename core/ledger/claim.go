@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -221,6 +222,7 @@ func (c *candidate) release(h *hold) error {
 	unseen := c.passedUnseen(h, lease)
 	if unseen.n > 0 {
 		lease.Slot = unseen.slot
+		lease.tell(true)
 	}
 	ctx, cancel := c.e.op(c.e.life)
 	defer cancel()
@@ -316,9 +318,12 @@ func (c *candidate) closeHold(h *hold, s State) {
 	c.e.unhold()
 }
 
-// released tells whether a state is that of a lease which was released by this
-// very write, whose answer was lost.
+// released tells whether a state is that of a lease which was released by this very
+// write, whose answer was lost, or one that others have written upon it, as far as that
+// is to be told.
 func released(s State, lease Lease) bool {
 	var now Lease
-	return decode("lease", s.Worker, s.Lease, &now) == nil && now.Fence == lease.Fence && now.Owner == lease.Owner && !now.Running
+	return decode("lease", s.Worker, s.Lease, &now) == nil &&
+		(now.Fence == lease.Fence && now.Owner == lease.Owner && !now.Running ||
+			slices.Contains(now.Told, Told{Instance: lease.Owner, Fence: lease.Fence, Over: true}))
 }

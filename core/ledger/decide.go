@@ -315,7 +315,8 @@ func (c *candidate) found(v view) func() error {
 }
 
 // A sequel is what follows a write, also when it is found out later whether that has
-// happened. One of its functions is called, once; without then none need be there.
+// happened. One of its functions is called, once, unless the instance ends before that
+// is known; without then none need be there.
 type sequel struct {
 	then func(State) // it has happened
 	late func()      // it has happened, and others have written since; nil where that is no matter
@@ -326,7 +327,7 @@ type sequel struct {
 // the control record too.
 func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, s sequel) error {
 	if s.late != nil {
-		lease.Told = lease.tell()
+		lease.tell(false)
 	}
 	sent := time.Now()
 	value, done := c.encode(lease)
@@ -403,8 +404,9 @@ func (c *candidate) clearDoubt() error {
 	switch me := c.e.host.Instance; {
 	case now.Owner == me && now.Fence == d.fence:
 		d.then(states[0])
-	case d.late != nil && slices.Contains(now.Told, Told{me, d.fence}):
+	case d.late != nil && slices.Contains(now.Told, Told{Instance: me, Fence: d.fence}):
 		d.late()
+		c.delayAgain()
 	default:
 		d.not()
 	}

@@ -42,6 +42,7 @@ type Inbox interface {
 type Witness interface {
 	Dispatcher
 
-	// Failed is told before another run of the worker can begin. Its context ends.
+	// Failed is told before another run of the worker can begin, unless the broker's
+	// answer was lost. Its context ends.
 	Failed(ctx context.Context, tick core.Tick, err error)
 }

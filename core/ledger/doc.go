@@ -33,9 +33,13 @@
 // The instance whose write passes a slot over reports it, once (OBS-2): the holder of
 // the lease what falls due while its run goes on, also in a Stop that waits for it;
 // who takes a run over, or runs it again, what fell due meanwhile; who claims the
-// latest slot of several, those before it. What falls due while no instance is left
-// nobody can report; the record has the last slot that was accounted for, and the next
-// instance that starts reports what came after it as missed (PER-7).
+// latest slot of several, those before it. It does so too where it gets no answer to
+// the write, and learns that it has happened when others have written since: the record
+// names who has passed over slots (Lease.Told). Until it knows, its Stop waits. What
+// falls due while no instance is left nobody can report; the record has the last slot
+// that was accounted for, and the next instance that starts reports what came after it
+// as missed (PER-7). Nor does anybody report what an instance had passed over and not
+// told when it was killed, or when it stopped and could not ask the broker.
 //
 // # What may be trusted, and until when
 //

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,19 +18,18 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
-// unanswered is a store that gives no answer to each fifth write, which has happened,
-// for as long as that is not over. Then it is away for a while.
+// unanswered is a store that gives no answer to some writes, which have happened. Then
+// it is away for a while.
 type unanswered struct {
 	ledger.Store
-	writes atomic.Int64
-	over   *atomic.Bool
-	away   time.Duration
-	cut    func(bool)
+	some func(ledger.Write) bool
+	away time.Duration
+	cut  func(bool)
 }
 
 func (s *unanswered) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
 	state, err := s.Store.WriteLease(ctx, w)
-	if s.writes.Add(1)%5 == 0 && !s.over.Load() {
+	if s.some(w) {
 		if s.away > 0 {
 			s.cut(true)
 			time.AfterFunc(s.away, func() { s.cut(false) })
@@ -96,10 +96,12 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 					var over atomic.Bool
 					join := func(i int) core.Manager {
 						s := memory.Store("n")
-						some := &unanswered{Store: s, over: &over, away: c.away, cut: s.Cut}
-						store := ledger.Store(some)
+						var writes atomic.Int64
+						u := &unanswered{Store: s, away: c.away, cut: s.Cut}
+						u.some = func(ledger.Write) bool { return writes.Add(1)%5 == 0 && !over.Load() }
+						store := ledger.Store(u)
 						if c.watches {
-							store = unansweredWatcher{some, s.Watch}
+							store = unansweredWatcher{u, s.Watch}
 						}
 						manager := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
 							Instance: fmt.Sprint("n-", i), Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{acc.observe},
@@ -139,4 +141,37 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An instance stops in a run, waits for it, and gives the lease back with what fell due
+// meanwhile; it gets no answer, and by the time that it can ask another has the lease.
+func TestAReleaseWithoutAnAnswerLosesNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		acc := &account{ran: map[time.Time]bool{}}
+		memory := ledger.NewMemory()
+		var lost atomic.Int64
+		join := func(name string) core.Manager {
+			u := &unanswered{Store: memory.Store("n"), some: func(w ledger.Write) bool {
+				return !bytes.Contains(w.Value, []byte(`"running":true`)) && bytes.Contains(w.Value, []byte(`"over":true`)) && lost.Add(1) == 1
+			}}
+			m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: u}), core.Options{
+				Instance: name, Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{acc.observe},
+			})
+			require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: func(ctx context.Context) error {
+				time.Sleep(5500 * time.Millisecond)
+				return acc.run(ctx)
+			}}))
+			require.NoError(t, m.Start(t.Context()))
+			return m
+		}
+		first := join("a")
+		began := time.Now()
+		time.Sleep(3 * time.Second) // it runs
+		second := join("b")
+		require.NoError(t, first.Stop(t.Context()))
+		require.EqualValues(t, 2, lost.Load(), "releases that were sent")
+		time.Sleep(time.Minute)
+		require.NoError(t, second.Stop(t.Context()))
+		assert.InDelta(t, int(time.Since(began)/time.Second), len(acc.ran)+acc.skips, 1, "%d ran, and %d were skipped", len(acc.ran), acc.skips)
+	})
 }

@@ -61,6 +61,7 @@ func (t Told) encode() []byte {
 	o.textValue(t.Instance)
 	o.key("fence")
 	o = strconv.AppendUint(o, t.Fence, 10)
+	o.bool("over", t.Over)
 	return o.end()
 }
 

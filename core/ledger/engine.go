@@ -88,7 +88,7 @@ type engine struct {
 	ready      bool                // the workers that come with Start are there
 	changed    bool                // the roster has
 	stopping   bool
-	holds      int           // leases held, or being claimed, to be released before Stop returns
+	holds      int           // leases held, or being claimed, and writes to be told of, before Stop returns
 	released   chan struct{} // closed when holds is zero; made by Stop
 }
 
@@ -428,7 +428,8 @@ func (e *engine) shut() {
 }
 
 // mayHold counts a lease that is about to be claimed, unless Stop has come: Stop
-// waits until it is released, or was not had.
+// waits until it is released, or was not had. So it does for a write that passes over
+// slots, until it is known whether that has happened.
 func (e *engine) mayHold() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

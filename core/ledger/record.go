@@ -52,9 +52,9 @@ type Lease struct {
 	Done time.Time `json:"done,omitzero"`
 	// Reason is why Slot was skipped, if it was.
 	Reason string `json:"reason,omitempty"`
-	// Told is who has passed over slots by a write, and the fence of the last such
-	// write: an instance that got no answer to that, and finds that others have written
-	// since, knows by it that it has to report them (OBS-2).
+	// Told is who has passed over slots by a write lately: an instance that got no
+	// answer to its last one, and finds that others have written since, knows by it
+	// that it has to report them (OBS-2).
 	Told []Told `json:"told,omitempty"`
 	// Last is the last run that ended.
 	Last *Run `json:"last,omitempty"`
@@ -63,20 +63,29 @@ type Lease struct {
 	Life time.Time `json:"life,omitzero"`
 }
 
-// Told is the last write of an instance that passed over slots.
+// Told is an instance's last write that passed over slots. Once it has written anything
+// else that is not needed any more.
 type Told struct {
 	Instance string `json:"instance"`
 	Fence    uint64 `json:"fence"`
+	// Over: it ended the run that the fence was claimed for.
+	Over bool `json:"over,omitempty"`
 }
 
-// remembered bounds how many instances are told of: of more, the latest.
-const remembered = 8
+// Of whom a record tells: who cannot ask for so long never will. A fence is a time in
+// µs, or almost.
+const (
+	remembered = uint64(time.Hour / time.Microsecond)
+	most       = 64
+)
 
-// tell returns who has passed over slots, when the record is written that does so.
-func (l *Lease) tell() []Told {
-	all := slices.DeleteFunc(slices.Clone(l.Told), func(t Told) bool { return t.Instance == l.Owner })
-	all = append(all, Told{l.Owner, l.Fence})
-	return all[max(0, len(all)-remembered):]
+// tell has the record tell of the write that writes it.
+func (l *Lease) tell(over bool) {
+	all := slices.DeleteFunc(slices.Clone(l.Told), func(t Told) bool {
+		return t.Instance == l.Owner || t.Fence+remembered < l.Fence
+	})
+	all = append(all, Told{l.Owner, l.Fence, over})
+	l.Told = all[max(0, len(all)-most):]
 }
 
 // isNew tells whether it says nothing: there is no record.
