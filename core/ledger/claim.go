@@ -115,18 +115,7 @@ func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) 
 		next.Slot, next.Reason = slot, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		late := func() {
-			c.report(skipping{slot, reason, n})
-			c.e.unhold()
-		}
-		return c.write(next, v.revs, true, sequel{
-			then: func(State) {
-				late()
-				c.delayed(next.Base)
-			},
-			late: late,
-			not:  c.e.unhold,
-		})
+		return c.write(next, v.revs, true, c.passing(next, func() { c.report(skipping{slot, reason, n}) }))
 	}
 }
 
@@ -150,7 +139,7 @@ func (c *candidate) giveUp(v view, why string) func() error {
 		if why == "" {
 			next.Reason = core.ReasonRefused.String()
 		}
-		late := func() {
+		return c.write(next, v.revs, false, c.passing(next, func() {
 			if why == "" {
 				c.job.Skip(tick, core.ReasonRefused, 1)
 			} else {
@@ -158,16 +147,24 @@ func (c *candidate) giveUp(v view, why string) func() error {
 				c.e.host.Logger.Error("ledger: run not repeated", "worker", c.name, "tick", tick.ID(), "instance", lease.Owner, "reason", why)
 			}
 			c.report(skipping{passed, core.ReasonOverlap, overlapped})
-			c.e.unhold()
-		}
-		return c.write(next, v.revs, false, sequel{
-			then: func(State) {
-				late()
-				c.delayed(next.Base)
-			},
-			late: late,
-			not:  c.e.unhold,
-		})
+		}))
+	}
+}
+
+// passing is what follows a write that passes over slots, which are reported, and
+// begins no run. It was counted by mayHold.
+func (c *candidate) passing(next Lease, report func()) sequel {
+	late := func() {
+		report()
+		c.e.unhold()
+	}
+	return sequel{
+		then: func(State) {
+			late()
+			c.delayed(next.Base)
+		},
+		late: late,
+		not:  c.e.unhold,
 	}
 }
 

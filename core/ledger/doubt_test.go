@@ -73,6 +73,16 @@ func (a *account) observe(e core.Event) {
 	}
 }
 
+// join starts an instance that has one worker.
+func (a *account) join(t *testing.T, name string, store ledger.Store, w core.Worker) core.Manager {
+	m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
+		Instance: name, Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{a.observe},
+	})
+	require.NoError(t, m.Add(t.Context(), w))
+	require.NoError(t, m.Start(t.Context()))
+	return m
+}
+
 // Each fifth write has happened, and its instance gets no answer; by the time that it
 // can ask others have written too. Each slot is accounted for (OBS-2), by those also
 // that stop before they know.
@@ -103,12 +113,7 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 						if c.watches {
 							store = unansweredWatcher{u, s.Watch}
 						}
-						manager := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
-							Instance: fmt.Sprint("n-", i), Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{acc.observe},
-						})
-						require.NoError(t, manager.Add(t.Context(), w))
-						require.NoError(t, manager.Start(t.Context()))
-						return manager
+						return acc.join(t, fmt.Sprint("n-", i), store, w)
 					}
 					leave := func(m core.Manager) {
 						until = time.Now()
@@ -154,15 +159,10 @@ func TestAReleaseWithoutAnAnswerLosesNoSlot(t *testing.T) {
 			u := &unanswered{Store: memory.Store("n"), some: func(w ledger.Write) bool {
 				return !bytes.Contains(w.Value, []byte(`"running":true`)) && bytes.Contains(w.Value, []byte(`"over":true`)) && lost.Add(1) == 1
 			}}
-			m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: u}), core.Options{
-				Instance: name, Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{acc.observe},
-			})
-			require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: func(ctx context.Context) error {
+			return acc.join(t, name, u, core.Worker{Name: "w", Schedule: core.Every(time.Second), Run: func(ctx context.Context) error {
 				time.Sleep(5500 * time.Millisecond)
 				return acc.run(ctx)
-			}}))
-			require.NoError(t, m.Start(t.Context()))
-			return m
+			}})
 		}
 		first := join("a")
 		began := time.Now()

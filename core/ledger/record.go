@@ -75,17 +75,17 @@ type Told struct {
 // Of whom a record tells: who cannot ask for so long never will. A fence is a time in
 // µs, or almost.
 const (
-	remembered = uint64(time.Hour / time.Microsecond)
-	most       = 64
+	toldFor  = uint64(time.Hour / time.Microsecond)
+	mostTold = 64
 )
 
 // tell has the record tell of the write that writes it.
 func (l *Lease) tell(over bool) {
 	all := slices.DeleteFunc(slices.Clone(l.Told), func(t Told) bool {
-		return t.Instance == l.Owner || t.Fence+remembered < l.Fence
+		return t.Instance == l.Owner || t.Fence+toldFor < l.Fence
 	})
 	all = append(all, Told{l.Owner, l.Fence, over})
-	l.Told = all[max(0, len(all)-most):]
+	l.Told = all[max(0, len(all)-mostTold):]
 }
 
 // isNew tells whether it says nothing: there is no record.
