@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -70,6 +72,7 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 		s := open("a", server.Dial(), func() time.Time { return time.Now().Round(0).Add(slept) })
 		mustBeat(t, s)
 		synctest.Wait()
+		assert.EqualValues(t, 3, asked.Load(), "requests for the stream: whether there is one, for its bucket, and of the first beat")
 		beats.Store(0)
 		asked.Store(0)
 		minute := func() {
@@ -101,6 +104,27 @@ func TestABeatAsksForTheStreamNowAndThen(t *testing.T) {
 		assert.ErrorIs(t, <-ended, context.Canceled)
 		minute()
 		assert.EqualValues(t, 26, asked.Load(), "requests for the stream, when the watch has ended")
+	})
+}
+
+// Who comes takes the dead out of the registry, and no one who lives.
+func TestTheDeadAreTakenOutOfTheRegistry(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		dead, alive := open("dead", server.Dial(), time.Now), open("alive", server.Dial(), time.Now)
+		mustBeat(t, dead)
+		mustBeat(t, alive)
+		registered := func(watching *store) []string {
+			members, err := watching.members(t.Context())
+			require.NoError(t, err)
+			return slices.Sorted(maps.Keys(members))
+		}
+		time.Sleep(dead.silence() - time.Second)
+		mustBeat(t, alive)
+		open("early", server.Dial(), time.Now)
+		assert.Equal(t, []string{"alive", "dead"}, registered(alive), "who is in the registry, a second before an instance is taken for dead")
+		time.Sleep(2 * time.Second)
+		open("late", server.Dial(), time.Now)
+		assert.Equal(t, []string{"alive"}, registered(alive), "who is in the registry, when another has come")
 	})
 }
 

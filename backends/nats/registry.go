@@ -30,7 +30,7 @@ type pulses struct {
 	turn     chan struct{} // of capacity one: beats are one at a time
 	doubt    atomic.Bool   // something has failed since the stream was asked for
 	clocks   clocks
-	created  time.Time // the stream was
+	created  time.Time // the stream was, as far as is known
 	looked   time.Time // here, when it was last found out whether the stream is the same
 	born     time.Time
 	behind   int    // times in a row that the stream was asked for and behind what was acknowledged
@@ -224,9 +224,7 @@ func (s *store) ask(ctx context.Context, lost bool) error {
 	switch {
 	case !info.Created.Equal(before):
 		p.born, p.behind = info.Created, 0
-		if !before.IsZero() {
-			s.forget()
-		}
+		s.forget()
 	case info.State.LastSeq >= highest && !lost:
 		p.behind = 0
 	default: // a new leader may be behind for a moment
@@ -291,6 +289,11 @@ func (s *store) Instances(ctx context.Context) ([]ledger.Member, error) {
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)
 	}
+	return s.living(ctx, now)
+}
+
+// living lists the registry, and takes those out that have died by the server's time.
+func (s *store) living(ctx context.Context, now time.Time) ([]ledger.Member, error) {
 	members, err := s.members(ctx)
 	if err != nil {
 		return nil, s.link.explain("list the registry", err)
@@ -345,11 +348,11 @@ func (s *store) members(ctx context.Context) (map[string]ledger.Member, error) {
 }
 
 // sweep takes the dead out of the registry: each instance does so once, when it
-// comes.
-func (s *store) sweep(ctx context.Context) {
+// comes. Now is a server's time.
+func (s *store) sweep(ctx context.Context, now time.Time) {
 	op, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	if _, err := s.Instances(op); err != nil {
+	if _, err := s.living(op, now); err != nil {
 		s.host.Logger.Debug("nats: the registry was not swept", "error", err)
 	}
 }

@@ -69,7 +69,9 @@ func (s *store) Open(ctx context.Context, host core.Host) error {
 		defer cancel()
 		return errors.Join(fmt.Errorf("JetStream on %s: %w", s.link.name(), err), s.Close(closing))
 	}
-	s.sweep(ctx)
+	found := s.stream.CachedInfo()
+	s.pulses.created, s.pulses.born = found.Created, found.Created
+	s.sweep(ctx, found.TimeStamp)
 	return nil
 }
 
