@@ -16,7 +16,7 @@
 // Features say that it lacks something is held to refuse it.
 //
 // With the race detector of Go 1.26 bubbles may need GOMAXPROCS(1), and a suite over a
-// broker in memory takes two minutes of it. Where Main is the package's TestMain the
+// broker in memory takes a minute or two of it. Where Main is the package's TestMain the
 // flag -shards has several processes share the cases, each taking the next:
 //
 //	go test -race -run 'TestConformance$' ./mine -shards 4

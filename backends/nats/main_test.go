@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"runtime/debug"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,5 +13,6 @@ import (
 // TestMain fails when a test, or an example, leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	conformance.ServeNode(openNode)
+	debug.SetGCPercent(400) // the suite makes much garbage, and keeps little
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
 }
