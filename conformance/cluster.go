@@ -227,6 +227,13 @@ func (c *cluster) period() time.Duration {
 	return roundUp(max(4*(c.failover()+c.slack()), c.features.MinPeriod, 30*time.Second), 5*time.Second)
 }
 
+// lively is that of a case in which no node fails, but which waits for what may take a
+// failover time: that fits between a slot, with a run of a second, and the middle to
+// the next, and between the middle and the next.
+func (c *cluster) lively() time.Duration {
+	return roundUp(max(2*(c.failover()+c.slack()+time.Second), c.brisk()), 5*time.Second)
+}
+
 // brisk is that of a case in which no node fails: it is long beside all that goes on
 // between nodes which live, and no longer, since what they do for their leases in the
 // meantime is most of what such a case would cost.

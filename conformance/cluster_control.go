@@ -27,10 +27,10 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-3", "in-a-cluster-while-one-waits-several-are-one", triggers, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		midway(c.trial, p)
 		nodes := c.three(work("w", c.shortly(), takes(2*p)))
-		c.await(p, "w", 1)
+		c.await(c.period(), "w", 1)
 		for range 3 {
 			for _, n := range nodes {
 				c.trigger(n.m, "w")
@@ -41,7 +41,7 @@ var clusterControlCases = []kase{
 	}),
 
 	clustered("CTL-3", "in-a-cluster-one-that-comes-in-a-triggered-run-is-another", triggers, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		midway(c.trial, p)
 		nodes := c.three(work("w", c.rarely(), takes(2*p)))
 		c.trigger(nodes[0].m, "w")

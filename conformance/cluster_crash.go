@@ -177,7 +177,7 @@ var crashCases = []kase{
 	}),
 
 	clustered("CLU-4", "a-run-that-fails-is-no-crash", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		slot := midway(c.trial, p)
 		c.three(
 			work("fails", core.Every(p), func(context.Context) error { return errors.New("failed") }),

@@ -39,7 +39,7 @@ var leaseCases = []kase{
 	}),
 
 	clustered("CLU-9", "they-rise-when-the-broker-lost-its-data", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		midway(c.trial, p)
 		c.three(work("w", core.Every(p), nothing))
 		for range 5 {

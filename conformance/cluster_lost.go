@@ -15,20 +15,20 @@ func init() { groups = append(groups, lostCases) }
 // CLU-13: the broker has lost its data, and instances are alive that know.
 var lostCases = []kase{
 	clustered("CLU-13", "between-runs", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		slot := midway(c.trial, p)
 		c.three(work("w", core.Every(p), nothing))
-		for range 5 {
-			c.sleep(2 * p)
+		for n := range 5 {
+			until(c.trial, slot.Add(time.Duration(2*n+1)*p+p/2))
 			c.lose()
 		}
-		c.sleep(2 * p)
+		until(c.trial, slot.Add(11*p+p/2))
 		c.punctual(c.runs("w"), series(slot, p, 12), "the data were lost between runs")
 		c.holds("CLU-1", "PER-3", "OBS-2")
 	}),
 
 	clustered("CLU-13", "just-after-a-run", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		slot := midway(c.trial, p)
 		c.three(work("w", core.Every(p), nothing))
 		for n := range 10 { // at the slot, and up to a lease after it
@@ -37,12 +37,13 @@ var lostCases = []kase{
 			slot = slot.Add(p)
 			until(c.trial, slot.Add(-p/2))
 		}
-		require.Equal(c, stamps(series(slot.Add(-10*p), p, 10)), stamps(c.slots("w")), "the slots that were run: each once")
+		until(c.trial, slot.Add(p/2))
+		require.Equal(c, stamps(series(slot.Add(-10*p), p, 11)), stamps(c.slots("w")), "the slots that were run: each once")
 		c.holds("CLU-1", "PER-3", "OBS-2")
 	}),
 
 	clustered("CLU-13", "just-before-and-at-a-slot", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		slot := midway(c.trial, p)
 		c.three(work("w", core.Every(p), nothing))
 		c.sleep(p)

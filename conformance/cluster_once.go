@@ -74,10 +74,10 @@ var onceCases = []kase{
 	}),
 
 	clustered("CLU-2", "a-trigger-on-another-node-waits-for-the-run", triggers, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		midway(c.trial, p)
 		n := c.three(work("w", c.shortly(), takes(p)))
-		c.await(p, "w", 1)
+		c.await(c.period(), "w", 1)
 		for _, n := range n {
 			c.trigger(n.m, "w")
 		}

@@ -16,7 +16,7 @@ func init() { groups = append(groups, clusterStatusCases) }
 // OBS-1 and OBS-2 across the instances.
 var clusterStatusCases = []kase{
 	clustered("OBS-1", "the-last-run-wherever-it-ran", nil, func(c *cluster) {
-		p := c.period()
+		p := c.lively()
 		midway(c.trial, p)
 		fails := errors.New("the disk is full")
 		nodes := c.three(work("w", core.Every(p), takes(time.Second)), work("fails", core.Every(p), func(context.Context) error { return fails }))
