@@ -108,6 +108,9 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 			return true, nil
 		}
 		if !errors.Is(err, ErrConflict) {
+			if e.hasAsked(ctx, worker, next) {
+				return true, nil
+			}
 			return false, err
 		}
 		select { // others ask for something, too
@@ -118,6 +121,21 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		}
 	}
 	return false, context.Cause(ctx)
+}
+
+// hasAsked tells, of a write without an answer, whether it has happened.
+func (e *engine) hasAsked(ctx context.Context, worker string, wrote Control) bool {
+	op, cancel := e.op(ctx)
+	defer cancel()
+	sent := time.Now()
+	states, err := e.store.Load(op, []string{worker})
+	e.contacted(err)
+	var now Control
+	if err != nil || decode("control", worker, states[0].Control, &now) != nil {
+		return false
+	}
+	e.tell(worker, states[0], sent)
+	return now.Seq == wrote.Seq && now.By == wrote.By && now.At.Equal(wrote.At)
 }
 
 // recall puts what is known in the place of what the broker has lost, so that a
