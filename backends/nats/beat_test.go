@@ -213,6 +213,95 @@ func TestABeatAfterOneInDoubtAsks(t *testing.T) {
 	})
 }
 
+// While beats get no answer the watch asks for nothing: it would have their turn for
+// longer than they take.
+func TestABeatIsNotKeptWaitingByTheWatch(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		link := natstest.NewLink(server)
+		s := open("a", link.Dial(), time.Now)
+		mustBeat(t, s)
+		link.Cut(true)
+		time.Sleep(2 * s.lookAfter())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Beat(ctx, "a", nil)
+		require.Error(t, err)
+		began := time.Now()
+		s.look(t.Context())
+		assert.Zero(t, time.Since(began), "how long the watch has asked")
+		time.Sleep(2 * s.lookAfter())
+		began = time.Now()
+		s.look(t.Context())
+		assert.NotZero(t, time.Since(began), "how long it has, when nobody beats")
+		link.Cut(false)
+	})
+}
+
+// leaderless is a stream whose servers have elected no leader: one of them that may be
+// behind answers for it.
+type leaderless struct{ jetstream.Stream }
+
+func (s leaderless) Info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	info, err := s.Stream.Info(ctx, opts...)
+	if err == nil {
+		info.State.LastSeq, info.Cluster = 0, &jetstream.ClusterInfo{Name: "c"}
+	}
+	return info, err
+}
+
+func TestABeatDoesNotBelieveWhoDoesNotLead(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		born := mustBeat(t, s).Born
+		leads := s.stream
+		s.stream = leaderless{leads}
+		for range 3 {
+			time.Sleep(s.cfg.Lease)
+			_, err := s.Beat(t.Context(), "a", nil)
+			require.ErrorIs(t, err, errNoLeader)
+		}
+		s.stream = leads
+		assert.Equal(t, born, mustBeat(t, s).Born, "the data's begin")
+	})
+}
+
+// agreeing is a bucket whose servers still have to agree upon another write.
+type agreeing struct{ jetstream.KeyValue }
+
+func (agreeing) Update(context.Context, string, []byte, uint64) (uint64, error) {
+	return 0, &jetstream.APIError{ErrorCode: jetstream.JSErrCodeStreamWrongLastSequenceConstant}
+}
+
+// Who is refused although the record is at the revision that it has is not told that
+// it has changed.
+func TestAWriteBesideAnotherThatIsUnderWayIsNoConflict(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		was, err := s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}")})
+		require.NoError(t, err)
+		now, err := s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: was.Lease.Rev})
+		require.NoError(t, err)
+		s.kv = agreeing{s.kv}
+		_, err = s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: was.Lease.Rev})
+		require.ErrorIs(t, err, ledger.ErrConflict)
+		_, err = s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: now.Lease.Rev})
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, ledger.ErrConflict)
+	})
+}
+
+// A request that was not permitted is the reason for what is not answered then, and not
+// for ever.
+func TestWhatWasDeniedIsNotTheReasonForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{violation: natsgo.ErrPermissionViolation, violated: time.Now()}
+		time.Sleep(answer)
+		require.ErrorIs(t, l.denied(), natsgo.ErrPermissionViolation)
+		time.Sleep(2 * answer)
+		require.NoError(t, l.denied())
+	})
+}
+
 // told is what the watch tells of a beat.
 type told struct {
 	jetstream.KeyValueEntry

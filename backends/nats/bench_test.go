@@ -315,7 +315,7 @@ func bareCycles(b *testing.B, url string, d time.Duration) float64 {
 	var loops sync.WaitGroup
 	stop := make(chan struct{})
 	n := size(1_000)
-	loopers := min(64, n)
+	loopers := min(256, n)
 	for g := range loopers {
 		loops.Go(func() {
 			revs := make(map[int]uint64)

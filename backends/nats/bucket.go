@@ -82,7 +82,7 @@ func (b bucket) mended(found jetstream.StreamConfig) (cfg jetstream.StreamConfig
 	}
 	_, marked := found.Metadata[versionKey]
 	want := b.config()
-	if have >= version || !marked && !changed && found.AllowDirect == want.AllowDirect {
+	if right := found.AllowDirect == want.AllowDirect; right && (have == version || !marked && !changed) {
 		return cfg, changed, nil
 	}
 	cfg.AllowDirect, cfg.Description = want.AllowDirect, want.Description

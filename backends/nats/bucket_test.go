@@ -27,6 +27,7 @@ func TestBucketIsMended(t *testing.T) {
 		found, want func(*stream) // what differs from a bucket of ours
 	}{
 		"ours":                         {Config{}, plain, plain},
+		"ours with direct reads":       {Config{}, func(s *stream) { s.AllowDirect = true }, plain},
 		"a newer version's":            {Config{}, func(s *stream) { s.Metadata, s.AllowDirect = marked("2"), true }, func(s *stream) { s.Metadata, s.AllowDirect = marked("2"), true }},
 		"a much newer version's":       {Config{}, func(s *stream) { s.Metadata, s.Description = marked("10"), "new" }, func(s *stream) { s.Metadata, s.Description = marked("10"), "new" }},
 		"an older version's":           {Config{}, func(s *stream) { s.Metadata, s.AllowDirect = marked("0"), true }, plain},

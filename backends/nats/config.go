@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ type Config struct {
 	// URL is the address of a server, or those of several of one cluster, with
 	// commas between: "nats://one:4222,nats://two:4222". The schemes are those
 	// of nats.go: nats, tls, ws, wss. User and password, or a token, may stand
-	// before the @; a path, parameters or a fragment may not. Empty is "nats://127.0.0.1:4222".
+	// before the @, a comma in them as %2C; a path, parameters or a fragment may not.
+	// Empty is "nats://127.0.0.1:4222".
 	URL string `yaml:"url"`
 
 	// User and Password, or Token, are those of the URL where it has none.
@@ -43,14 +45,17 @@ type Config struct {
 	Options []nats.Option
 
 	// Conn is a connection of the program's own, in place of all that is above.
-	// It is never closed here, and its options are the program's: it should
-	// have nats.MaxReconnects(-1), or no worker runs once it has given up.
+	// It is never closed here, and its options are the program's. It should have
+	// nats.MaxReconnects(-1), or no worker runs once it has given up;
+	// nats.ReconnectBufSize(-1), or a claim that was written at the moment it broke
+	// may be stored when it is back, and its worker waits for a lease; and
+	// nats.PingInterval of a few seconds, or one that is dead is found out late.
 	Conn *nats.Conn
 
 	// Namespace keeps this cluster apart from others on the same servers: up to
 	// 64 letters, digits and . _ -. Empty is "default". The ledger is the
 	// key-value bucket "tickwork_" and the namespace, in which a dot is
-	// written _2E.
+	// written _2E, and a _ that two digits or capitals up to F follow _5F.
 	Namespace string
 
 	// Replicas is on how many servers the ledger is kept: 1, 3 or 5. Zero is 1.
@@ -64,7 +69,7 @@ type Config struct {
 	// Lease is how long a claim holds without being renewed: a run whose
 	// instance has died is taken over after that. It must be longer than the
 	// servers take to elect a leader, which is 4 to 10 seconds. Zero is
-	// DefaultLease; all instances must have the same.
+	// DefaultLease; all instances should have the same.
 	Lease time.Duration `yaml:"lease"`
 }
 
@@ -103,6 +108,21 @@ func (c Config) check() error {
 	if n := count(c.User != "", c.Token != "", c.Creds != "", c.NKey != ""); n > 1 {
 		refuse("User, Token, Creds, NKey", "one of them is enough, %d are given", n)
 	}
+	if users := c.users(); users > 0 {
+		switch {
+		case c.Creds != "" || c.NKey != "":
+			refuse("URL", "says who connects, and so do Creds or NKey")
+		case users < len(c.urls()) && c.User == "" && c.Token == "":
+			refuse("URL", "says for some of its servers who connects, and for others not: use User and Password, or Token")
+		}
+	}
+	for _, file := range []struct{ field, path string }{
+		{"Creds", c.Creds}, {"NKey", c.NKey}, {"TLS.CA", c.TLS.CA}, {"TLS.Cert", c.TLS.Cert}, {"TLS.Key", c.TLS.Key},
+	} {
+		if isContent(file.path) {
+			refuse(file.field, "is to be the path of a file, and seems to be what is in it, which is not shown here")
+		}
+	}
 	if c.TLS.Cert != "" && c.TLS.Key == "" {
 		refuse("TLS.Cert", "is given without a Key")
 	}
@@ -122,6 +142,24 @@ func (c Config) check() error {
 		refuse("Lease", "%s is less than %s", c.Lease, minLease)
 	}
 	return errors.Join(errs...)
+}
+
+// content is what a credential begins with, or has in it: a seed, a JWT, or the lines
+// of a file.
+var content = regexp.MustCompile(`^S[A-Z][A-Z2-7]{40,}$|^eyJ|-----BEGIN|\n`)
+
+// isContent tells whether what should be a path is the content of a file: an error
+// would show it.
+func isContent(path string) bool { return content.MatchString(strings.TrimSpace(path)) }
+
+// users is how many of the URLs say who connects.
+func (c Config) users() (n int) {
+	for _, text := range c.urls() {
+		if u, err := url.Parse(text); err == nil && u.User != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func count(conditions ...bool) (n int) {

@@ -39,7 +39,7 @@ func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
 			host.Logger.Warn("nats: error on the connection", "error", err)
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				l.mu.Lock()
-				l.violation = err
+				l.violation, l.violated = err, time.Now()
 				l.mu.Unlock()
 			}
 		}),
@@ -84,6 +84,7 @@ type link struct {
 	up        bool
 	why       error
 	violation error // of permissions, the latest
+	violated  time.Time
 }
 
 // connect connects, or waits until the program's own connection is.
@@ -189,15 +190,17 @@ func (l *link) follow() {
 	defer close(l.done)
 	for status := range l.status {
 		up := status == nats.CONNECTED
-		var why error
-		if !up {
-			why = l.nc.LastError()
-		}
 		l.mu.Lock()
 		was := l.up
-		l.up, l.why = up, why
+		l.up, l.why = up, nil
 		l.mu.Unlock()
-		if up && !was {
+		switch {
+		case !up:
+			why := l.nc.LastError() // which may wait for a dial
+			l.mu.Lock()
+			l.why = why
+			l.mu.Unlock()
+		case !was:
 			l.back()
 		}
 	}
@@ -217,11 +220,14 @@ func (l *link) check() error {
 	return fmt.Errorf("not connected to %s", l.name())
 }
 
-// denied returns the latest request that the servers did not permit, or nil. They
-// do not answer it, and tell the connection.
+// denied returns the latest request that the servers did not permit, or nil where
+// none is of late. They do not answer it, and tell the connection.
 func (l *link) denied() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if time.Since(l.violated) > 2*answer {
+		return nil
+	}
 	return l.violation
 }
 

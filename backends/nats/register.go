@@ -22,11 +22,15 @@ func init() {
 // takeURL takes a URL whose hosts may be several servers of one cluster, to each
 // of which the user and the password before them belong.
 func takeURL(cfg *Config, u *url.URL) error {
+	one, user := *u, ""
+	if u.User != nil {
+		user = strings.ReplaceAll(u.User.String(), ",", "%2C") + "@"
+	}
+	one.User, one.RawQuery = nil, ""
 	var urls []string
 	for host := range strings.SplitSeq(u.Host, ",") {
-		one := *u
-		one.Host, one.RawQuery = host, ""
-		urls = append(urls, one.String())
+		one.Host = host
+		urls = append(urls, strings.Replace(one.String(), "://", "://"+user, 1))
 	}
 	cfg.URL = strings.Join(urls, ",")
 	return nil

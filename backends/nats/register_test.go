@@ -2,6 +2,7 @@ package nats_test
 
 import (
 	"context"
+	"net/url"
 	"testing"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 func TestByURL(t *testing.T) {
 	s := startServer(t, users(&server.User{Username: "me", Password: "s3cr3t!"}))
 	host := s.URL()[len("nats://"):]
-	url := "nats://me:" + secret + "@127.0.0.1:1," + host + "?namespace=billing&lease=1s&replicas=1&storage=memory"
-	m, err := backends.OpenURL(t.Context(), url, core.Options{Logger: quiet, Instance: "a"})
+	text := "nats://me:" + secret + "@127.0.0.1:1," + host + "?namespace=billing&lease=1s&replicas=1&storage=memory"
+	m, err := backends.OpenURL(t.Context(), text, core.Options{Logger: quiet, Instance: "a"})
 	require.NoError(t, err)
 	ran := make(chan struct{})
 	require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), RunOnStart: true, Run: func(context.Context) error {
@@ -31,8 +32,23 @@ func TestByURL(t *testing.T) {
 	stop(t, m)
 }
 
+// What looks like another server in a password is none.
+func TestByURLWithACommaInThePassword(t *testing.T) {
+	for _, password := range []string{"a,b", "12,nats://localhost", "%2C"} {
+		s := startServer(t, users(&server.User{Username: "me", Password: password}))
+		host := s.URL()[len("nats://"):]
+		for _, hosts := range []string{host, "127.0.0.1:1," + host} {
+			cfg, err := backends.ParseURL("nats://" + url.UserPassword("me", "").String() + url.QueryEscape(password) + "@" + hosts)
+			require.NoError(t, err, password)
+			report := backends.Preflight(t.Context(), cfg, core.Options{Logger: quiet}, nil)
+			assert.Empty(t, report.Errors, password)
+			assert.True(t, report.Reached, password)
+		}
+	}
+}
+
 func TestByURLWhatIsWrongIsTold(t *testing.T) {
-	for url, want := range map[string]string{
+	for text, want := range map[string]string{
 		"nats://me:" + secret + "@localhost?replicas=2":   "backends: nats.replicas: 2 is not",
 		"nats://me:" + secret + "@localhost?lease=never":  "lease",
 		"nats://me:" + secret + "@localhost?storage=disk": "backends: nats.storage: is neither",
@@ -41,8 +57,8 @@ func TestByURLWhatIsWrongIsTold(t *testing.T) {
 		"nats://me:" + secret + "@a,b#billing":            "backends: nats.url: has more than a host",
 		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",
 	} {
-		_, err := backends.OpenURL(t.Context(), url, core.Options{})
-		require.Error(t, err, url)
+		_, err := backends.OpenURL(t.Context(), text, core.Options{})
+		require.Error(t, err, text)
 		assert.Contains(t, err.Error(), want)
 		assert.NotContains(t, err.Error(), "s3cr3t")
 	}

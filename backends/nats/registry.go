@@ -31,7 +31,7 @@ type pulses struct {
 	doubt    atomic.Bool   // something has failed since the stream was asked for
 	clocks   clocks
 	created  time.Time // the stream was, as far as is known
-	looked   time.Time // here, when it was last found out whether the stream is the same
+	looked   time.Time // here, when a beat last tried to find out whether the stream is the same
 	born     time.Time
 	behind   int    // times in a row that the stream was asked for and behind what was acknowledged
 	mine     uint64 // the revision of the last beat
@@ -99,6 +99,7 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		return ledger.Pulse{}, s.link.explain("wait for another beat", err)
 	}
 	defer p.give()
+	p.looked = time.Now()
 	s.checkWatch()
 	s.compareClocks()
 	if roster != nil {
@@ -116,7 +117,7 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 		rev, err := s.writeBeat(ctx, instance, roster)
 		switch {
 		case err == nil && rev > highest:
-			p.looked, p.behind = time.Now(), 0
+			p.behind = 0
 			return ledger.Pulse{Now: p.clocks.now(), Born: p.born}, nil
 		case err == nil:
 			lost = true
@@ -215,8 +216,12 @@ func (s *store) ask(ctx context.Context, lost bool) error {
 		p.doubt.Store(true)
 		return err
 	}
-	if info.TimeStamp.IsZero() {
+	switch {
+	case info.TimeStamp.IsZero():
 		return &configError{"the server is older than 2.10"}
+	case info.Cluster != nil && info.Cluster.Leader == "": // who has answered may be behind
+		p.doubt.Store(true)
+		return errNoLeader
 	}
 	before := p.created
 	p.clocks, p.created = s.answered(sent), info.Created
@@ -235,6 +240,8 @@ func (s *store) ask(ctx context.Context, lost bool) error {
 	}
 	return nil
 }
+
+var errNoLeader = errors.New("the stream has no leader")
 
 // forget forgets what was known of a stream that has lost data.
 func (s *store) forget() {

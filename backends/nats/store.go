@@ -217,9 +217,12 @@ func (s *store) write(ctx context.Context, kind string, w ledger.Write, record f
 	case !isConflict(err):
 		return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
 	}
-	state, err := s.load(ctx, w.Worker)
-	if err != nil {
-		return ledger.State{}, fmt.Errorf("after a conflict: %w", err)
+	state, failed := s.load(ctx, w.Worker)
+	if failed != nil {
+		return ledger.State{}, fmt.Errorf("after a conflict: %w", failed)
+	}
+	if record(&state).Rev == w.Rev { // another write of it waits for the servers to agree
+		return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
 	}
 	return state, ledger.ErrConflict
 }

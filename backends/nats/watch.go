@@ -56,8 +56,8 @@ func (s *store) watchAnew() {
 	}
 }
 
-// lookAfter is how long a watch goes on without a beat that has looked whether the
-// bucket is still the one that it is on: two beats.
+// lookAfter is how long a watch goes on without a beat that has tried to look whether
+// the bucket is still the one that it is on: two beats.
 func (s *store) lookAfter() time.Duration { return s.cfg.Lease / 5 }
 
 // look looks for those who watch and do not beat.
