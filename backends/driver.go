@@ -193,7 +193,7 @@ func goodName(name string) bool {
 var ours = map[string][]string{
 	"native": {"native"},
 	"gocron": {"gocron"},
-	"asynq":  {"redis", "rediss", "unix", "redis-sentinel", "redis-cluster", "asynq"},
+	"asynq":  {"redis", "rediss", "unix", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"},
 	"nats":   {"nats", "tls", "ws", "wss"},
 }
 

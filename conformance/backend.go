@@ -25,7 +25,7 @@ type Backend struct {
 
 	// WallClock runs the cases in real time, several at once, with periods
 	// derived from the engine's declared lateness, instead of in virtual time.
-	// Cases that span days are left out then, with that reason.
+	// Cases that span days, and those in a World, are left out then, with that reason.
 	WallClock bool
 
 	// Only runs the cases of these rules alone; empty is all.

@@ -24,6 +24,7 @@
 // A failure tells the rule's sentence, what happened and when, what is wrong,
 // and the command that runs just that case again.
 //
-// The suite is itself tested by mutants: managers that are broken in one way
-// each, which must fail the rules that they break and no others.
+// The suite is itself tested by mutants: managers, and worlds of them, that are broken
+// in one way each, which must fail the rule that they break. Managers without a cluster
+// must, unless the race detector is on, fail no rule that they do not say they break.
 package conformance

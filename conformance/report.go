@@ -18,7 +18,8 @@ import (
 // Status is how a case, or a rule, came out.
 type Status string
 
-// The statuses. A rule has the worst of its cases'.
+// The statuses. A rule has failed if a case of it has, and passed if one has passed
+// and none failed, see Report.Rule.
 const (
 	Passed      Status = "passed"
 	Unsupported Status = "unsupported" // what the engine says it lacks

@@ -38,8 +38,10 @@ type Options struct {
 	// second; negative is none.
 	StopGrace time.Duration
 
-	// ConnectTimeout bounds Start's attempts to reach the broker where Start's
-	// context has no deadline (STA-6). Zero is ten seconds.
+	// ConnectTimeout bounds what Start does on the broker where its context has no
+	// deadline: attempts to reach it (STA-6), and the wait until a ledger that is new
+	// is a fifth of a lease old, which is longer where a lease is over 50 seconds.
+	// Zero is ten seconds.
 	ConnectTimeout time.Duration
 
 	// Instance names this manager within its cluster, in status and logs. It

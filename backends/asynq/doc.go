@@ -50,8 +50,8 @@
 //
 // # What to set in Redis
 //
-//   - maxmemory-policy noeviction. Start warns of another: a lease that Redis
-//     throws away is a run that may overlap.
+//   - maxmemory-policy noeviction. Start warns of another, if its user may ask
+//     (+config|get or +info): a lease that Redis throws away is a run that may overlap.
 //   - appendonly yes, with appendfsync everysec or always. What is lost with
 //     less, and in a failover to a replica, which is asynchronous, is written
 //     back by the instances that are alive, and only what none of them knows may

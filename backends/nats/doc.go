@@ -35,8 +35,12 @@
 // With sync_interval: always, in the jetstream block of the servers'
 // configuration, a write is acknowledged when it is on the disk, and is slower.
 //
-// All instances must have the same Lease, and clocks that differ by less than
-// five seconds from the servers'.
+// All instances should have the same Lease (while it is changed, one by one, the longer
+// is waited for), and clocks that differ by less than five seconds from the servers'.
+//
+// From a ledger that is new nothing is claimed for a fifth of the lease, so that
+// instances which know of an earlier one can write it back: the very first Start waits
+// for that.
 //
 // # The bucket
 //
@@ -44,7 +48,8 @@
 // one is taken as it is, but that replicas are added if Config wants more, and
 // direct reads turned off. Replicas are never taken away, and an older version of
 // this package never changes one that a newer has made: it uses it as it is. One
-// that would lose records (a TTL, or a limit with old records discarded) is refused.
+// that would lose records (a TTL, a limit with old records discarded, memory where
+// Config wants files) or cannot be written to (a copy of another, or sealed) is refused.
 //
 //	nats kv ls tickwork_default                     # what there is
 //	nats kv get tickwork_default w.delete-old-logs  # who runs it, what was run last
@@ -53,8 +58,9 @@
 // The keys are w.<worker>, the lease, c.<worker>, a pause and the last trigger,
 // i.<instance>, which is written with every beat, and r.<instance>, with the
 // workers that the instance has. The values are JSON. In a name each character
-// but letters, digits, - and _ is written as _ and two hexadecimal digits: the
-// worker billing.daily is w.billing_2Edaily. To make the cluster forget a worker
+// but letters, digits, - and _ is written as _ and two hexadecimal digits in
+// capitals, and so is a _ that two such digits follow: the worker billing.daily is
+// w.billing_2Edaily, and job_42 is w.job_5F42. To make the cluster forget a worker
 // for good, delete its keys when no instance has it any more.
 //
 // # Permissions
@@ -66,7 +72,7 @@
 //	  "$KV.tickwork_default.>"                         # to write records
 //	  "$JS.API.STREAM.INFO.KV_tickwork_default"        # to find the bucket
 //	  "$JS.API.STREAM.CREATE.KV_tickwork_default"      # to make it
-//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"     # to pause, resume and trigger
+//	  "$JS.API.STREAM.MSG.GET.KV_tickwork_default"     # to read records: to pause, or when another won
 //	  "$JS.API.STREAM.PURGE.KV_tickwork_default"       # to leave the registry at Stop
 //	  "$JS.API.CONSUMER.CREATE.KV_tickwork_default.>"  # to watch the records
 //	  "$JS.API.CONSUMER.DELETE.KV_tickwork_default.>"  # to end a watch at once
@@ -87,6 +93,9 @@
 // the first instance, which needs STREAM.UPDATE for that.
 //
 // A prefix of one's own for the inbox is nats.CustomInboxPrefix in Config.Options.
+// JetStream of another domain or account, under an API prefix of its own, cannot be
+// used: connect to a server and an account that have it. Before a bucket is restored
+// from a backup stop all instances: they make one that is missing anew.
 //
 // # By configuration
 //

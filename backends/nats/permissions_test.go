@@ -29,15 +29,15 @@ var needs = map[string]struct {
 	try  need
 	says string
 }{
-	"# to write records":              {starts, "write the roster"},
-	"# to find the bucket":            {starts, "open the bucket"},
-	"# to make it":                    {starts, "open the bucket"},
-	"# to pause, resume and trigger":  {pauses, "pause worker"},
-	"# to leave the registry at Stop": {leaves, "in the registry is"},
-	"# to watch the records":          {starts, "join the cluster"},
-	"# to end a watch at once":        {watchesOnce, "watches of one instance"},
-	"# to watch thousands of them":    {starts, "join the cluster"},
-	"# to get answers":                {starts, "open the bucket"},
+	"# to write records":   {starts, "write the roster"},
+	"# to find the bucket": {starts, "open the bucket"},
+	"# to make it":         {starts, "open the bucket"},
+	"# to read records: to pause, or when another won": {pauses, "pause worker"},
+	"# to leave the registry at Stop":                  {leaves, "in the registry is"},
+	"# to watch the records":                           {starts, "join the cluster"},
+	"# to end a watch at once":                         {watchesOnce, "watches of one instance"},
+	"# to watch thousands of them":                     {starts, "join the cluster"},
+	"# to get answers":                                 {starts, "open the bucket"},
 }
 
 // Each of the documented permissions is needed, for what the documentation says.

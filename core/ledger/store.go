@@ -27,7 +27,8 @@ import (
 //   - ErrConflict says that the write did not happen, and comes with the present
 //     state. After any other error it may have happened or not.
 //   - Methods are called from any goroutine, each with a context that ends, which
-//     they keep to. Open is called first and once, Close last and once.
+//     they keep to. Open is called first and once; where it fails it leaves nothing
+//     open, and no other is called. Close is called last and once.
 type Store interface {
 	// Open connects. It tries until its context ends, and then says what it
 	// tried to reach and why that failed, without any password (STA-6).
@@ -60,8 +61,9 @@ type Store interface {
 	Close(ctx context.Context) error
 }
 
-// A Watcher is a Store that tells of changes as they happen. The engine then
-// reads nothing, and goes by what it was told.
+// A Watcher is a Store that tells of changes as they happen. The engine then goes by
+// what it was told: it calls Load to pause, resume and trigger, after a write without an
+// answer and after a lease was lost, and not regularly.
 type Watcher interface {
 	Store
 

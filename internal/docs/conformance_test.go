@@ -44,7 +44,8 @@ What is said under Measured stays as it is, unless that was measured in between:
 - **passed**: the suite tests the rule on this backend, and it holds.
 - **unsupported**: the backend says that it lacks this, and refuses it with ErrUnsupported.
 - **skipped**: the rule is not for this kind of backend (those about brokers and clusters are
-  for distributed ones), or no case tests it yet.
+  for distributed ones; PER-11, on clocks that are set back, is for the others, where CLU-8 does
+  not decide), or no case tests it yet.
 
 `
 
