@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -100,7 +101,8 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		next.By, next.At = e.host.Instance, e.host.Now().UTC().Round(0)
 		op, cancel = e.op(ctx)
 		sent = time.Now()
-		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: encode(next), Rev: states[0].Control.Rev})
+		value := encode(next)
+		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: value, Rev: states[0].Control.Rev})
 		cancel()
 		e.contacted(err)
 		if err == nil {
@@ -108,7 +110,7 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 			return true, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			if e.hasAsked(ctx, worker, next) {
+			if e.hasAsked(ctx, worker, value) {
 				return true, nil
 			}
 			return false, err
@@ -123,19 +125,23 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 	return false, context.Cause(ctx)
 }
 
-// hasAsked tells, of a write without an answer, whether it has happened.
-func (e *engine) hasAsked(ctx context.Context, worker string, wrote Control) bool {
+// hasAsked tells, of a write without an answer, whether it has happened, as far as that
+// can be read: others may have written since, or servers that have not agreed yet do
+// so later.
+func (e *engine) hasAsked(ctx context.Context, worker string, value []byte) bool {
+	if ctx.Err() != nil {
+		return false // nobody waits for it
+	}
 	op, cancel := e.op(ctx)
 	defer cancel()
 	sent := time.Now()
 	states, err := e.store.Load(op, []string{worker})
 	e.contacted(err)
-	var now Control
-	if err != nil || decode("control", worker, states[0].Control, &now) != nil {
+	if err != nil {
 		return false
 	}
 	e.tell(worker, states[0], sent)
-	return now.Seq == wrote.Seq && now.By == wrote.By && now.At.Equal(wrote.At)
+	return bytes.Equal(states[0].Control.Value, value)
 }
 
 // recall puts what is known in the place of what the broker has lost, so that a

@@ -63,7 +63,7 @@ type Store interface {
 
 // A Watcher is a Store that tells of changes as they happen. The engine then goes by
 // what it was told: it calls Load to pause, resume and trigger, after a write without an
-// answer and after a lease was lost, and not regularly.
+// answer, after a lease was lost, and now and then for a record that it could not read.
 type Watcher interface {
 	Store
 
