@@ -222,17 +222,24 @@ func TestABeatIsNotKeptWaitingByTheWatch(t *testing.T) {
 		mustBeat(t, s)
 		link.Cut(true)
 		time.Sleep(2 * s.lookAfter())
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := s.Beat(ctx, "a", nil)
-		require.Error(t, err)
-		began := time.Now()
-		s.look(t.Context())
-		assert.Zero(t, time.Since(began), "how long the watch has asked")
+		looks := func() time.Duration {
+			began := time.Now()
+			s.look(t.Context())
+			return time.Since(began)
+		}
+		beaten := make(chan error)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), s.lookAfter())
+			defer cancel()
+			_, err := s.Beat(ctx, "a", nil)
+			beaten <- err
+		}()
+		time.Sleep(s.lookAfter() / 2)
+		assert.Zero(t, looks(), "how long the watch has asked, in a beat")
+		require.Error(t, <-beaten)
+		assert.Zero(t, looks(), "how long it has, after a beat")
 		time.Sleep(2 * s.lookAfter())
-		began = time.Now()
-		s.look(t.Context())
-		assert.NotZero(t, time.Since(began), "how long it has, when nobody beats")
+		assert.Equal(t, s.lookAfter(), looks(), "how long it has, when nobody beats")
 		link.Cut(false)
 	})
 }
@@ -265,28 +272,42 @@ func TestABeatDoesNotBelieveWhoDoesNotLead(t *testing.T) {
 	})
 }
 
-// agreeing is a bucket whose servers still have to agree upon another write.
-type agreeing struct{ jetstream.KeyValue }
+// agreeing is a bucket whose servers still have to agree upon another write, for a time.
+type agreeing struct {
+	jetstream.KeyValue
+	lasts time.Duration
+}
 
-func (agreeing) Update(context.Context, string, []byte, uint64) (uint64, error) {
+func (a agreeing) Update(_ context.Context, key string, value []byte, rev uint64) (uint64, error) {
+	time.AfterFunc(a.lasts, func() { _, _ = a.KeyValue.Update(context.Background(), key, value, rev) })
 	return 0, &jetstream.APIError{ErrorCode: jetstream.JSErrCodeStreamWrongLastSequenceConstant}
 }
 
-// Who is refused although the record is at the revision that it has is not told that
-// it has changed.
-func TestAWriteBesideAnotherThatIsUnderWayIsNoConflict(t *testing.T) {
+// Who is refused although the record is at the revision that it has is told what it has
+// become, and not that nothing has.
+func TestAWriteBesideAnotherThatIsUnderWayWaitsForThat(t *testing.T) {
 	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
 		s := open("a", server.Dial(), time.Now)
 		was, err := s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}")})
 		require.NoError(t, err)
 		now, err := s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: was.Lease.Rev})
 		require.NoError(t, err)
-		s.kv = agreeing{s.kv}
-		_, err = s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: was.Lease.Rev})
+		bucket := s.kv
+		write := func(rev uint64, lasts time.Duration) (ledger.State, error) {
+			s.kv = agreeing{bucket, lasts}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			return s.WriteLease(ctx, ledger.Write{Worker: "w", Value: []byte("{}"), Rev: rev})
+		}
+		_, err = write(was.Lease.Rev, time.Hour)
 		require.ErrorIs(t, err, ledger.ErrConflict)
-		_, err = s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: now.Lease.Rev})
+		_, err = write(now.Lease.Rev, time.Minute)
 		require.Error(t, err)
-		assert.NotErrorIs(t, err, ledger.ErrConflict)
+		require.NotErrorIs(t, err, ledger.ErrConflict, "when the servers do not agree in time")
+		state, err := write(now.Lease.Rev, 300*time.Millisecond)
+		require.ErrorIs(t, err, ledger.ErrConflict)
+		assert.Equal(t, now.Lease.Rev+1, state.Lease.Rev)
+		time.Sleep(2 * time.Hour)
 	})
 }
 

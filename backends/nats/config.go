@@ -110,9 +110,9 @@ func (c Config) check() error {
 	}
 	if users := c.users(); users > 0 {
 		switch {
-		case c.Creds != "" || c.NKey != "":
-			refuse("URL", "says who connects, and so do Creds or NKey")
-		case users < len(c.urls()) && c.User == "" && c.Token == "":
+		case c.NKey != "":
+			refuse("URL", "says who connects, and so does NKey")
+		case users < len(c.urls()) && c.User == "" && c.Token == "" && len(c.Options) == 0:
 			refuse("URL", "says for some of its servers who connects, and for others not: use User and Password, or Token")
 		}
 	}
@@ -144,9 +144,9 @@ func (c Config) check() error {
 	return errors.Join(errs...)
 }
 
-// content is what a credential begins with, or has in it: a seed, a JWT, or the lines
-// of a file.
-var content = regexp.MustCompile(`^S[A-Z][A-Z2-7]{40,}$|^eyJ|-----BEGIN|\n`)
+// content is what a credential begins with, or has in it: a seed, a JWT, what a PEM file
+// has in base 64, such a file in base 64, or the lines of a file.
+var content = regexp.MustCompile(`^["']?S[A-Z][A-Z2-7]{40,}|^eyJ|^MI[IG]|^LS0t|-----BEGIN|\n`)
 
 // isContent tells whether what should be a path is the content of a file: an error
 // would show it.

@@ -22,15 +22,16 @@ func init() {
 // takeURL takes a URL whose hosts may be several servers of one cluster, to each
 // of which the user and the password before them belong.
 func takeURL(cfg *Config, u *url.URL) error {
-	one, user := *u, ""
+	user, tail := "", u.EscapedPath()
 	if u.User != nil {
 		user = strings.ReplaceAll(u.User.String(), ",", "%2C") + "@"
 	}
-	one.User, one.RawQuery = nil, ""
+	if u.Fragment != "" {
+		tail += "#" + u.EscapedFragment()
+	}
 	var urls []string
 	for host := range strings.SplitSeq(u.Host, ",") {
-		one.Host = host
-		urls = append(urls, strings.Replace(one.String(), "://", "://"+user, 1))
+		urls = append(urls, u.Scheme+"://"+user+host+tail)
 	}
 	cfg.URL = strings.Join(urls, ",")
 	return nil

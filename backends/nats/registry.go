@@ -31,7 +31,7 @@ type pulses struct {
 	doubt    atomic.Bool   // something has failed since the stream was asked for
 	clocks   clocks
 	created  time.Time // the stream was, as far as is known
-	looked   time.Time // here, when a beat last tried to find out whether the stream is the same
+	looked   time.Time // here, when it was last tried to find out whether the stream is the same
 	born     time.Time
 	behind   int    // times in a row that the stream was asked for and behind what was acknowledged
 	mine     uint64 // the revision of the last beat
@@ -98,8 +98,10 @@ func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledge
 	if err := p.take(ctx); err != nil {
 		return ledger.Pulse{}, s.link.explain("wait for another beat", err)
 	}
-	defer p.give()
-	p.looked = time.Now()
+	defer func() {
+		p.looked = time.Now()
+		p.give()
+	}()
 	s.checkWatch()
 	s.compareClocks()
 	if roster != nil {

@@ -97,7 +97,9 @@ func (s *store) reach(ctx context.Context) error {
 	if err := s.connect(ctx, core.Host{Logger: slog.New(slog.DiscardHandler), Instance: "preflight"}); err != nil {
 		return err
 	}
-	stream, err := s.js.Stream(ctx, s.bucket.stream())
+	op, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	stream, err := s.js.Stream(op, s.bucket.stream())
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		err = nil // Open makes it
@@ -217,14 +219,20 @@ func (s *store) write(ctx context.Context, kind string, w ledger.Write, record f
 	case !isConflict(err):
 		return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
 	}
-	state, failed := s.load(ctx, w.Worker)
-	if failed != nil {
-		return ledger.State{}, fmt.Errorf("after a conflict: %w", failed)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		state, failed := s.load(ctx, w.Worker)
+		switch {
+		case failed != nil:
+			return ledger.State{}, fmt.Errorf("after a conflict: %w", failed)
+		case record(&state).Rev != w.Rev:
+			return state, ledger.ErrConflict
+		}
+		select { // another write of the record waits for the servers to agree
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
+		}
 	}
-	if record(&state).Rev == w.Rev { // another write of it waits for the servers to agree
-		return ledger.State{}, s.link.explain("write "+kind+escape(w.Worker), err)
-	}
-	return state, ledger.ErrConflict
 }
 
 func (s *store) compareAndSet(ctx context.Context, key string, w ledger.Write) (uint64, error) {

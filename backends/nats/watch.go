@@ -60,16 +60,18 @@ func (s *store) watchAnew() {
 // the bucket is still the one that it is on: two beats.
 func (s *store) lookAfter() time.Duration { return s.cfg.Lease / 5 }
 
-// look looks for those who watch and do not beat.
+// look looks for those who watch and do not beat. No beat waits for it long.
 func (s *store) look(ctx context.Context) {
-	if s.pulses.take(ctx) != nil {
+	select {
+	case s.pulses.turn <- struct{}{}:
+	default: // a beat finds out
 		return
 	}
 	defer s.pulses.give()
 	if time.Since(s.pulses.looked) < s.lookAfter() || s.link.check() != nil {
 		return
 	}
-	op, cancel := context.WithTimeout(ctx, answer)
+	op, cancel := context.WithTimeout(ctx, min(s.lookAfter(), answer))
 	defer cancel()
 	_ = s.ask(op, false)
 }
