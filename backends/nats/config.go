@@ -146,7 +146,7 @@ func (c Config) check() error {
 
 // content is what a credential begins with, or has in it: a seed, a JWT, what a PEM file
 // has in base 64, such a file in base 64, or the lines of a file.
-var content = regexp.MustCompile(`^["']?S[A-Z][A-Z2-7]{40,}|^eyJ|^MI[IG]|^LS0t|-----BEGIN|\n`)
+var content = regexp.MustCompile(`^["']?S[A-Z][A-Z2-7]{40,}|^eyJ|^MI[IG][A-Za-z0-9+/=]{40,}|^LS0t|-----BEGIN|\n`)
 
 // isContent tells whether what should be a path is the content of a file: an error
 // would show it.

@@ -35,7 +35,7 @@ func TestWhatCannotBeRightIsRefused(t *testing.T) {
 		"creds where their file":       {nats.Config{Creds: "-----BEGIN NATS USER JWT-----\ns3cret"}, "Creds"},
 		"a seed in quotes":             {nats.Config{NKey: `"SUACS3CRETS3CRETS3CRETS3CRETS3CRETS3CRETS3CRETS3CRETS3CRET"`}, "NKey"},
 		"creds in base 64":             {nats.Config{Creds: "LS0tLS1CRUdJTis3cret"}, "Creds"},
-		"a PEM's body":                 {nats.Config{TLS: nats.TLS{Cert: "cert.pem", Key: "MIIEs3cret"}}, "TLS.Key"},
+		"a PEM's body":                 {nats.Config{TLS: nats.TLS{Cert: "cert.pem", Key: "MIIEs3cret" + strings.Repeat("A", 40)}}, "TLS.Key"},
 		"a JWT where its file":         {nats.Config{Creds: "eyJs3cret"}, "Creds"},
 		"a key where its file":         {nats.Config{TLS: nats.TLS{Cert: "cert.pem", Key: "s3cret\ns3cret"}}, "TLS.Key"},
 		"a certificate without a key":  {nats.Config{TLS: nats.TLS{Cert: "cert.pem"}}, "TLS"},

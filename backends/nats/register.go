@@ -31,7 +31,8 @@ func takeURL(cfg *Config, u *url.URL) error {
 	}
 	var urls []string
 	for host := range strings.SplitSeq(u.Host, ",") {
-		urls = append(urls, u.Scheme+"://"+user+host+tail)
+		escaped := strings.TrimPrefix((&url.URL{Host: host}).String(), "//")
+		urls = append(urls, u.Scheme+"://"+user+escaped+tail)
 	}
 	cfg.URL = strings.Join(urls, ",")
 	return nil

@@ -47,6 +47,13 @@ func TestByURLWithACommaInThePassword(t *testing.T) {
 	}
 }
 
+func TestByURLOfAnAddressWithAZone(t *testing.T) {
+	cfg, err := backends.ParseURL("nats://me:" + secret + "@[fe80::1%25eth0]:4222")
+	require.NoError(t, err)
+	_, err = backends.Open(t.Context(), cfg, core.Options{})
+	require.NoError(t, err)
+}
+
 func TestByURLWhatIsWrongIsTold(t *testing.T) {
 	for text, want := range map[string]string{
 		"nats://me:" + secret + "@localhost?replicas=2":   "backends: nats.replicas: 2 is not",
