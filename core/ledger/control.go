@@ -77,11 +77,7 @@ func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
 // given the lease record too, and tells whether there is anything to write.
 func (e *engine) request(ctx context.Context, worker string, change func(lease Lease, next *Control) bool) (wrote bool, err error) {
 	for ctx.Err() == nil {
-		op, cancel := e.op(ctx)
-		sent := time.Now()
-		states, err := e.store.Load(op, []string{worker})
-		cancel()
-		e.contacted(err)
+		states, sent, err := e.read(ctx, worker)
 		if err != nil {
 			return false, err
 		}
@@ -99,20 +95,20 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		}
 		next.Seq++
 		next.By, next.At = e.host.Instance, e.host.Now().UTC().Round(0)
-		op, cancel = e.op(ctx)
-		sent = time.Now()
 		value := encode(next)
+		op, cancel := e.op(ctx)
+		sent = time.Now()
 		state, err := e.store.WriteControl(op, Write{Worker: worker, Value: value, Rev: states[0].Control.Rev})
 		cancel()
 		e.contacted(err)
-		if err == nil {
+		switch {
+		case err == nil:
 			e.tell(worker, state, sent)
 			return true, nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			if e.hasAsked(ctx, worker, value) {
-				return true, nil
-			}
+		case errors.Is(err, ErrConflict):
+		case e.hasAsked(ctx, worker, value):
+			return true, nil
+		default:
 			return false, err
 		}
 		select { // others ask for something, too
@@ -132,11 +128,7 @@ func (e *engine) hasAsked(ctx context.Context, worker string, value []byte) bool
 	if ctx.Err() != nil {
 		return false // nobody waits for it
 	}
-	op, cancel := e.op(ctx)
-	defer cancel()
-	sent := time.Now()
-	states, err := e.store.Load(op, []string{worker})
-	e.contacted(err)
+	states, sent, err := e.read(ctx, worker)
 	if err != nil {
 		return false
 	}

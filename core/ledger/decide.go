@@ -280,11 +280,7 @@ func (c *candidate) sleepUntil(t time.Time) {
 
 // load reads the records.
 func (c *candidate) load() error {
-	ctx, cancel := c.e.op(c.e.life)
-	defer cancel()
-	sent := time.Now()
-	states, err := c.e.store.Load(ctx, []string{c.name})
-	c.e.contacted(err)
+	states, sent, err := c.e.read(c.e.life, c.name)
 	if err != nil {
 		return err
 	}
@@ -376,11 +372,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, s sequel) e
 
 // clearDoubt finds out whether a write happened.
 func (c *candidate) clearDoubt() error {
-	ctx, cancel := c.e.op(c.e.life)
-	defer cancel()
-	sent := time.Now()
-	states, err := c.e.store.Load(ctx, []string{c.name})
-	c.e.contacted(err)
+	states, sent, err := c.e.read(c.e.life, c.name)
 	if err != nil {
 		c.mu.Lock()
 		d := c.doubt

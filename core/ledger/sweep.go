@@ -72,11 +72,7 @@ func (e *engine) loadAll(ctx context.Context) {
 		for i, c := range some {
 			names[i] = c.name
 		}
-		op, cancel := e.op(ctx)
-		sent := time.Now()
-		states, err := e.store.Load(op, names)
-		cancel()
-		e.contacted(err)
+		states, sent, err := e.read(ctx, names...)
 		if err != nil {
 			return
 		}
@@ -102,4 +98,14 @@ func (e *engine) learn(s State) {
 	if due, _, _ := c.glance(time.Now()); due {
 		e.submit(c)
 	}
+}
+
+// read reads the states of workers, as one operation, which began at sent.
+func (e *engine) read(ctx context.Context, workers ...string) (states []State, sent time.Time, err error) {
+	op, cancel := e.op(ctx)
+	defer cancel()
+	sent = time.Now()
+	states, err = e.store.Load(op, workers)
+	e.contacted(err)
+	return states, sent, err
 }
