@@ -20,8 +20,8 @@ import (
 // that a day of schedule takes milliseconds and nothing depends on the machine.
 //
 // Where the environment variable TICKWORK_REPORT names a directory, the report
-// is written there as <name>.json, or <name>-wall-clock.json in real time. With the flag -shards, see Main, several processes
-// share the cases in virtual time.
+// is written there as <name>.json, or <name>-wall-clock.json in real time. With the
+// flag -shards, see Main, several processes share the cases in virtual time.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Name == "" || b.Open == nil {

@@ -22,17 +22,15 @@ func init() {
 // takeURL takes a URL whose hosts may be several servers of one cluster, to each
 // of which the user and the password before them belong.
 func takeURL(cfg *Config, u *url.URL) error {
-	user, tail := "", u.EscapedPath()
-	if u.User != nil {
-		user = strings.ReplaceAll(u.User.String(), ",", "%2C") + "@"
-	}
-	if u.Fragment != "" {
-		tail += "#" + u.EscapedFragment()
+	if u.Host == "" {
+		cfg.URL = u.Scheme + "://" // which has no host, as check says
+		return nil
 	}
 	var urls []string
 	for host := range strings.SplitSeq(u.Host, ",") {
-		escaped := strings.TrimPrefix((&url.URL{Host: host}).String(), "//")
-		urls = append(urls, u.Scheme+"://"+user+escaped+tail)
+		one := *u
+		one.Host, one.RawQuery = host, ""
+		urls = append(urls, strings.ReplaceAll(one.String(), ",", "%2C")) // those in a password
 	}
 	cfg.URL = strings.Join(urls, ",")
 	return nil
