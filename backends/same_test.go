@@ -58,8 +58,7 @@ func day(t *testing.T, backend string) (diary map[string][]string) {
 	if backend == "nats" {
 		ledgerOfTheDayBefore(t, data)
 	}
-	natstest.Forget() // timers that a library keeps must not go from one bubble to the next
-	synctest.Test(t, func(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
 		wait := func() { time.Sleep(time.Until(time.Date(2000, 3, 25, 22, 0, 30, 0, time.UTC))) }
 		cfg, err := backends.LoadFrom("same.yaml", "backend: "+backend+`
 workers:
@@ -129,8 +128,7 @@ func followsItself(t *testing.T, runs []span, begin time.Time, lateness time.Dur
 // ledgerOfTheDayBefore makes the data of a server on which the namespace has a
 // ledger already: nothing is claimed from a new one.
 func ledgerOfTheDayBefore(t *testing.T, dir string) {
-	natstest.Forget()
-	synctest.Test(t, func(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
 		begin := time.Now()
 		server, err := natstest.New(natstest.InProcess, natstest.Dir(dir))
 		require.NoError(t, err)

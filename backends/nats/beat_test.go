@@ -26,8 +26,7 @@ import (
 // beating runs a test in a bubble, on a server whose files are in a directory, with
 // what opens stores on it.
 func beating(t *testing.T, f func(t *testing.T, server *natstest.Server, dir string, open func(instance string, dial natsgo.Option, now func() time.Time) *store)) {
-	synctest.Test(t, func(t *testing.T) {
-		natstest.Forget()
+	natstest.Bubble(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		server, err := natstest.New(natstest.InProcess, natstest.Dir(dir))
 		require.NoError(t, err)

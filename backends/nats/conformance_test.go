@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -33,6 +32,7 @@ func virtualLease() time.Duration {
 func TestConformance(t *testing.T) {
 	data := t.TempDir()
 	makeLedger(t, data)
+	defer natstest.Forget()
 	conformance.Run(t, conformance.Backend{
 		Name: "nats",
 		Open: func(opts core.Options) (core.Manager, error) {
@@ -45,9 +45,8 @@ func TestConformance(t *testing.T) {
 // makeLedger makes the data of a server that has a ledger which is a day old when
 // a bubble begins: nothing is claimed from a new one.
 func makeLedger(t *testing.T, dir string) {
-	synctest.Test(t, func(t *testing.T) {
+	natstest.Bubble(t, func(t *testing.T) {
 		begin := time.Now()
-		natstest.Forget()
 		server, err := natstest.New(natstest.InProcess, natstest.Dir(dir))
 		require.NoError(t, err)
 		namespaces := []string{"default", "red", "blue"}

@@ -25,7 +25,7 @@ import (
 func TestLostAnswers(t *testing.T) {
 	for name, nth := range map[string]int{"of a claim": 2, "of a renewal": 3, "of a second renewal": 4, "of a release": 5} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { loseAnswer(t, nth) })
+			natstest.Bubble(t, func(t *testing.T) { loseAnswer(t, nth) })
 		})
 	}
 }
@@ -35,7 +35,6 @@ func TestLostAnswers(t *testing.T) {
 // is the release.
 func loseAnswer(t *testing.T, nth int) {
 	const lease, takes = 15 * time.Second, 12 * time.Second
-	natstest.Forget()
 	server := startServer(t, natstest.InProcess)
 	link := natstest.NewLink(server)
 	runs := newRecorder()

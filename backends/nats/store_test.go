@@ -15,6 +15,7 @@ import (
 
 // TestStore: the obligations of a store, in virtual time.
 func TestStore(t *testing.T) {
+	defer natstest.Forget()
 	ledgertest.Run(t, ledgertest.Backend{Name: "nats", New: func(t *testing.T) ledgertest.Broker {
 		natstest.Forget()
 		server, err := natstest.New(natstest.InProcess)
