@@ -165,19 +165,22 @@ func (t target) connect(ctx context.Context, host core.Host) (redis.UniversalCli
 	if client == nil {
 		client = t.open()
 	}
-	for pause, told := 50*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
+	var why error // of the last try that was not cut short, if there was one
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := client.Ping(ctx).Err()
 		if err == nil {
 			return client, nil
 		}
-		if !told && host.Logger != nil && ctx.Err() == nil {
-			host.Logger.Warn("asynq: Redis is not reached yet", "address", t.address, "error", err)
-			told = true
+		if end, ends := ctx.Deadline(); ctx.Err() == nil && (!ends || time.Now().Before(end)) {
+			if why == nil && host.Logger != nil {
+				host.Logger.Warn("asynq: Redis is not reached yet", "address", t.address, "error", err)
+			}
+			why = err
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("reach Redis at %s: %w: %w", t.address, context.Cause(ctx), err), t.close(client))
+			return nil, errors.Join(fmt.Errorf("reach Redis at %s: %w: %w", t.address, context.Cause(ctx), cmp.Or(why, err)), t.close(client))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -124,6 +125,45 @@ func TestStartTellsWhatItCannotReach(t *testing.T) {
 		assert.NotContains(t, err.Error()+log.String(), "s3cret")
 		assert.Contains(t, log.String(), "Redis is not reached yet")
 	}
+}
+
+// The last try is cut short by the deadline, and what is told is why those before it
+// failed.
+func TestStartTellsWhyTheTriesFailedThatWereNotCutShort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for refuse := true; ; refuse = false { // the first, and what comes then is not answered
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				defer conn.Close()
+				for asked := make([]byte, 1024); ; {
+					n, err := conn.Read(asked)
+					if err != nil {
+						return
+					}
+					if refuse {
+						commands := bytes.Count(asked[:n], []byte("*"))
+						_, _ = io.WriteString(conn, strings.Repeat("-NOAUTH Authentication required.\r\n", commands))
+						if bytes.Contains(asked[:n], []byte("ping")) {
+							return
+						}
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(conns.Wait)
+	t.Cleanup(func() { listener.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err = asynq.Reach(ctx, asynq.Config{URL: "redis://" + listener.Addr().String()})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.ErrorContains(t, err, "NOAUTH")
 }
 
 // A Redis that comes up while Start waits for it is found.
@@ -280,7 +320,7 @@ func TestKindsOfRedis(t *testing.T) {
 	// for.
 	refused := func(t *testing.T, cfg asynq.Config) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		require.ErrorContains(t, asynq.Reach(ctx, cfg), "certificate signed by unknown authority")
 	}
