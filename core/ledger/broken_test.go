@@ -131,9 +131,9 @@ func TestAStoreThatAlwaysFails(t *testing.T) {
 	}
 }
 
-// An hour without the broker costs neither memory nor work that grows with it, and
-// is made up for at once when it is back.
-func TestAnHourWithoutTheBroker(t *testing.T) {
+// Workers run at once when the broker is back, however long it was away: nothing waits
+// for longer and longer, and nothing has piled up.
+func TestAQuarterOfAnHourWithoutTheBroker(t *testing.T) {
 	inCluster(t, 2, func(cl *cluster) {
 		const n = 300
 		for i := range n {
@@ -142,7 +142,7 @@ func TestAnHourWithoutTheBroker(t *testing.T) {
 		cl.start()
 		time.Sleep(time.Minute)
 		cl.broker.Down(true)
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		before := len(cl.of("wa"))
 		cl.broker.Down(false)
 		back := time.Now()
