@@ -21,9 +21,9 @@
 //
 //	go test -race -run 'TestConformance$' ./mine -shards 4
 //
-// A timer that was made in a bubble ends the process where it is used outside of it. A
-// library that keeps timers in a sync.Pool, as nats.go does, does that: Backend.Open and
-// Backend.Cluster call runtime.GC twice, which empties it, and so does the test after Run.
+// A timer that was made in a bubble ends the process where it is used outside of it, as by
+// a library that keeps timers in a sync.Pool, which nats.go does. To call runtime.GC twice
+// empties that: for such an engine do so in Start, in Backend.Cluster, and after Run.
 //
 // A failure tells the rule's sentence, what happened and when, what is wrong,
 // and the command that runs just that case again.

@@ -131,8 +131,8 @@ func TestAStoreThatAlwaysFails(t *testing.T) {
 	}
 }
 
-// Workers run at once when the broker is back, however long it was away: nothing waits
-// for longer and longer, and nothing has piled up.
+// Workers run within a lease of the broker's return, however long it was away: nothing
+// waits for longer and longer.
 func TestAQuarterOfAnHourWithoutTheBroker(t *testing.T) {
 	inCluster(t, 2, func(cl *cluster) {
 		const n = 300

@@ -40,6 +40,7 @@ type candidate struct {
 	revs    [2]uint64 // of the lease and of the control record
 	seen    time.Time // here, when the lease record was last seen to change
 	doubt   *doubt
+	pending []*doubt // writes that have not happened, and may yet while the record is at their revision
 	mine    *writing
 	hold    *hold
 	took    string     // the last trigger that is known to have been taken
@@ -63,7 +64,8 @@ type candidate struct {
 // A doubt is a write of which it is not known whether it happened.
 type doubt struct {
 	fence uint64
-	since time.Time
+	rev   uint64 // at which it was to happen
+	sent  time.Time
 	sequel
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -55,7 +57,7 @@ func (e *engine) takes(lease Lease, worker string) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.taking == lease.Trigger
+	return c.taking == lease.Trigger || slices.ContainsFunc(c.pending, func(d *doubt) bool { return d.fence == lease.Fence })
 }
 
 // Pause implements core.ClusterEngine.
@@ -74,8 +76,14 @@ func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
 }
 
 // request changes a worker's control record, against others who do. Change is
-// given the lease record too, and tells whether there is anything to write.
+// given the lease record too, and tells whether there is anything to write. A write
+// without an answer may happen yet, and is tried again at the same revision: one of the
+// two happens at most.
 func (e *engine) request(ctx context.Context, worker string, change func(lease Lease, next *Control) bool) (wrote bool, err error) {
+	const tries = 3
+	var asked [][]byte // without an answer, at a revision
+	var at uint64
+	var unanswered error
 	for ctx.Err() == nil {
 		states, sent, err := e.read(ctx, worker)
 		if err != nil {
@@ -87,6 +95,12 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 			return false, err
 		}
 		e.tell(worker, states[0], sent)
+		switch {
+		case slices.ContainsFunc(asked, func(value []byte) bool { return bytes.Equal(value, states[0].Control.Value) }):
+			return true, nil
+		case len(asked) == tries, len(asked) > 0 && states[0].Control.Rev != at: // others have asked since
+			return false, unanswered
+		}
 		if c := e.find(worker); c != nil {
 			c.recall(&lease, &next)
 		}
@@ -105,11 +119,8 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 		case err == nil:
 			e.tell(worker, state, sent)
 			return true, nil
-		case errors.Is(err, ErrConflict):
-		case e.hasAsked(ctx, worker, value):
-			return true, nil
-		default:
-			return false, err
+		case !errors.Is(err, ErrConflict):
+			asked, at, unanswered = append(asked, value), states[0].Control.Rev, err
 		}
 		select { // others ask for something, too
 		case <-time.After(rand.N(e.cfg.Lease/200 + 1)):
@@ -118,22 +129,10 @@ func (e *engine) request(ctx context.Context, worker string, change func(lease L
 			return false, core.ErrStopped
 		}
 	}
+	if unanswered != nil {
+		return false, fmt.Errorf("%w: %w", context.Cause(ctx), unanswered)
+	}
 	return false, context.Cause(ctx)
-}
-
-// hasAsked tells, of a write without an answer, whether it has happened, as far as that
-// can be read: others may have written since, or servers that have not agreed yet do
-// so later.
-func (e *engine) hasAsked(ctx context.Context, worker string, value []byte) bool {
-	if ctx.Err() != nil {
-		return false // nobody waits for it
-	}
-	states, sent, err := e.read(ctx, worker)
-	if err != nil {
-		return false
-	}
-	e.tell(worker, states[0], sent)
-	return bytes.Equal(states[0].Control.Value, value)
 }
 
 // recall puts what is known in the place of what the broker has lost, so that a

@@ -98,6 +98,7 @@ func (c *candidate) decide() func() error {
 	owes := c.owes
 	paused, triggered, done := c.control.Paused, c.triggered(), c.isDone()
 	seen, missing, trigger := c.seen, c.missing, c.control.Trigger
+	changed := len(c.pending) > 0 && c.pending[0].rev != c.revs[0]
 	c.mu.Unlock()
 
 	switch {
@@ -117,6 +118,8 @@ func (c *candidate) decide() func() error {
 		return func() error { return c.e.beat(c.e.life) }
 	case lost || lease.revs[0] == 0 && !lease.isNew(): // before anybody may claim
 		return c.writeBack
+	case changed:
+		return c.settlePending
 	case c.local, ended, c.e.isStopping(), !c.e.mayClaim():
 		return nil
 	case lease.Life.After(c.e.pulse.life()) && !c.e.pulse.since(seen): // others have noticed a loss
@@ -311,12 +314,11 @@ func (c *candidate) found(v view) func() error {
 }
 
 // A sequel is what follows a write, also when it is found out later whether that has
-// happened. One of its functions is called, once, unless the instance ends before that
-// is known; without then none need be there.
+// happened. Without then none of its functions need be there.
 type sequel struct {
 	then func(State) // it has happened
 	late func()      // it has happened, and others have written since; nil where that is no matter
-	not  func()      // it has not, or that cannot be known any more
+	not  func()      // it has not, or that cannot be known any more; one of the others may follow, if it happens yet
 }
 
 // write writes the lease record if it is at the revision given, and, if guarded,
@@ -364,19 +366,19 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, s sequel) e
 	}
 	if s.then != nil {
 		c.mu.Lock()
-		c.doubt = &doubt{fence: lease.Fence, since: sent, sequel: s}
+		c.doubt = &doubt{fence: lease.Fence, rev: revs[0], sent: sent, sequel: s}
 		c.mu.Unlock()
 	}
 	return err
 }
 
-// clearDoubt finds out whether a write happened.
+// clearDoubt finds out whether a write happened, as far as that can be read.
 func (c *candidate) clearDoubt() error {
 	states, sent, err := c.e.read(c.e.life, c.name)
 	if err != nil {
 		c.mu.Lock()
 		d := c.doubt
-		old := c.e.isStopping() && time.Since(d.since) > c.e.cfg.Lease // what it may have claimed has lapsed
+		old := c.e.isStopping() && time.Since(d.sent) > c.e.cfg.Lease // what it may have claimed has lapsed
 		if old {
 			c.doubt, c.stale = nil, true
 		}
@@ -392,15 +394,52 @@ func (c *candidate) clearDoubt() error {
 	c.mu.Lock()
 	d := c.doubt
 	c.doubt = nil
+	if states[0].Lease.Rev == d.rev && len(c.pending) < maxPending {
+		c.pending = append(c.pending, d)
+	}
 	c.mu.Unlock()
+	if !c.happened(d, now, states[0].Lease.Rev) {
+		d.not()
+	}
+	return nil
+}
+
+// happened does what follows a write, if a record is what it has made, or what others
+// have made of that.
+func (c *candidate) happened(d *doubt, now Lease, rev uint64) bool {
 	switch me := c.e.host.Instance; {
 	case now.Owner == me && now.Fence == d.fence:
-		d.then(states[0])
+		d.then(State{Worker: c.name, Lease: Entry{Rev: rev}})
 	case d.late != nil && slices.Contains(now.Told, Told{Instance: me, Fence: d.fence}):
 		d.late()
 		c.delayAgain()
 	default:
+		return false
+	}
+	return true
+}
+
+// maxPending is how many writes of a worker are kept in mind: of those at one revision
+// the first is the one that happens.
+const maxPending = 16
+
+// settlePending finds out, when the record has changed, whether that was by a write that
+// had not happened when it was looked for: servers that have not agreed do so later.
+func (c *candidate) settlePending() error {
+	c.mu.Lock()
+	pending, now, rev := c.pending, c.lease, c.revs[0]
+	c.mu.Unlock()
+	for _, d := range pending {
+		if !c.e.holdAgain() {
+			break // it lapses
+		}
+		if c.happened(d, now, rev) {
+			break
+		}
 		d.not()
 	}
+	c.mu.Lock()
+	c.pending = nil
+	c.mu.Unlock()
 	return nil
 }

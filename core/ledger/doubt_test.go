@@ -73,6 +73,13 @@ func (a *account) observe(e core.Event) {
 	}
 }
 
+// counts is how many slots have run, and how many were skipped.
+func (a *account) counts() (ran, skips int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.ran), a.skips
+}
+
 // join starts an instance that has one worker.
 func (a *account) join(t *testing.T, name string, store ledger.Store, w core.Worker) core.Manager {
 	m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
@@ -174,4 +181,58 @@ func TestAReleaseWithoutAnAnswerLosesNoSlot(t *testing.T) {
 		require.NoError(t, second.Stop(t.Context()))
 		assert.InDelta(t, int(time.Since(began)/time.Second), len(acc.ran)+acc.skips, 1, "%d ran, and %d were skipped", len(acc.ran), acc.skips)
 	})
+}
+
+// A claim that takes a lease over has not happened, and its instance does not know: when
+// it does, it does not wait for another lease.
+func TestATakeoverWithoutAnAnswerWaitsForNoOtherLease(t *testing.T) {
+	for _, watches := range []bool{true, false} {
+		t.Run(fmt.Sprintf("watches %t", watches), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				acc := &account{ran: map[time.Time]bool{}}
+				memory := ledger.NewMemory()
+				dies, lives := memory.Store("n"), &undone{MemoryStore: memory.Store("n")}
+				stores := []ledger.Store{dies, lives}
+				if !watches {
+					stores = []ledger.Store{dies.Polled(), struct{ ledger.Store }{lives}}
+				}
+				var again time.Time
+				w := core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(ctx context.Context) error {
+					if tick, _ := core.TickFrom(ctx); tick.Redelivered {
+						again = time.Now()
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}}
+				died := acc.join(t, "a", stores[0], w)
+				require.NoError(t, died.Trigger(t.Context(), "w"))
+				time.Sleep(time.Second)
+				lived := acc.join(t, "b", stores[1], w)
+				dies.Cut(true)
+				cut := time.Now()
+				lives.next.Store(true)
+				time.Sleep(time.Minute)
+				assert.False(t, lives.next.Load(), "the takeover was tried")
+				assert.WithinDuration(t, cut, again, lived.Features().Failover, "from the cut to the takeover")
+				dies.Cut(false)
+				require.NoError(t, died.Stop(t.Context()))
+				require.NoError(t, lived.Stop(t.Context()))
+			})
+		})
+	}
+}
+
+// undone is a store that does not write a lease, and does not tell.
+type undone struct {
+	*ledger.MemoryStore
+	next atomic.Bool
+}
+
+func (u *undone) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	if u.next.Swap(false) {
+		<-ctx.Done()
+		return ledger.State{}, context.Cause(ctx)
+	}
+	return u.MemoryStore.WriteLease(ctx, w)
 }

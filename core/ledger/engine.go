@@ -398,10 +398,10 @@ func (e *engine) Stop(ctx context.Context) error {
 		c.refuse(true)
 	}
 	errs = append(errs, <-deliveries)
+	e.shut()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
 	defer cancel()
-	_ = e.store.Leave(closing, e.host.Instance) // else it is found out by its silence
-	e.shut()
+	_ = e.store.Leave(closing, e.host.Instance) // when no beat is sent any more; else it is found out by its silence
 	if err := e.store.Close(closing); err != nil {
 		errs = append(errs, fmt.Errorf("close the connection: %w", err))
 	}
@@ -434,6 +434,17 @@ func (e *engine) mayHold() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping {
+		return false
+	}
+	e.holds++
+	return true
+}
+
+// holdAgain is mayHold for what has been claimed: while Stop waits it can be handed back.
+func (e *engine) holdAgain() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping && e.holds == 0 {
 		return false
 	}
 	e.holds++

@@ -109,8 +109,9 @@ func (h *hold) keep() {
 	if h.over {
 		return
 	}
-	// A run that is over before its first renewal needs no watch.
-	h.stop = e.timers.after(e.cfg.Lease/3, func() {
+	// A run that is over before its first renewal needs no watch. What was claimed is
+	// as old as the claim, which may have taken long.
+	h.stop = e.timers.after(max(e.cfg.Lease/3-h.age(), 0), func() {
 		h.watch()
 		e.renewer.add(h.renew)
 	})

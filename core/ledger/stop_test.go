@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,30 @@ func TestStopAmidClaims(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ponderous is a store that takes its time to say that an instance is out of the registry.
+type ponderous struct{ ledger.Store }
+
+func (p ponderous) Leave(ctx context.Context, instance string) error {
+	defer time.Sleep(1500 * time.Millisecond)
+	return p.Store.Leave(ctx, instance)
+}
+
+// No beat enters an instance in the registry again that is leaving it.
+func TestWhoHasStoppedIsNotInTheRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := ledger.NewMemory().Store("n")
+		acc := &account{ran: map[time.Time]bool{}}
+		m := acc.join(t, "a", ponderous{store}, core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: acc.run})
+		members, err := store.Instances(t.Context())
+		require.NoError(t, err)
+		require.Len(t, members, 1)
+		require.NoError(t, m.Stop(t.Context()))
+		members, err = store.Instances(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, members)
+	})
 }
 
 func TestStopWhileTheBrokerIsAway(t *testing.T) {

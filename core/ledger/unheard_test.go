@@ -20,11 +20,12 @@ import (
 // or not.
 type unheard struct {
 	ledger.Store
-	done, undone atomic.Bool // the next one
+	done   atomic.Bool  // the next one
+	undone atomic.Int32 // so many
 }
 
 func (u *unheard) WriteControl(ctx context.Context, w ledger.Write) (ledger.State, error) {
-	if u.undone.Swap(false) {
+	if u.undone.Add(-1) >= 0 {
 		return ledger.State{}, errors.New("no answer")
 	}
 	s, err := u.Store.WriteControl(ctx, w)
@@ -34,8 +35,8 @@ func (u *unheard) WriteControl(ctx context.Context, w ledger.Write) (ledger.Stat
 	return s, err
 }
 
-// What was asked for is read back where there was no answer: who is told of an error
-// asks again.
+// What was asked for is read back where there was no answer, and asked for again: who is
+// told of an error has tried in vain.
 func TestWhatWasAskedForIsReadBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &unheard{Store: ledger.NewMemory().Store("n")}
@@ -55,14 +56,62 @@ func TestWhatWasAskedForIsReadBack(t *testing.T) {
 		store.done.Store(true)
 		require.NoError(t, ask(m.Trigger))
 		assert.EqualValues(t, 1, runs.Load(), "runs of a trigger that was done")
-		store.undone.Store(true)
-		require.Error(t, ask(m.Trigger))
-		assert.EqualValues(t, 1, runs.Load(), "runs, after a trigger that was not")
-		store.undone.Store(true)
-		require.Error(t, ask(m.Pause))
+		store.undone.Store(2)
+		require.NoError(t, ask(m.Trigger))
+		assert.EqualValues(t, 2, runs.Load(), "runs, after a trigger that was done at last")
+		store.undone.Store(3)
+		require.ErrorContains(t, ask(m.Trigger), "no answer")
+		assert.EqualValues(t, 2, runs.Load(), "runs, after a trigger that was not")
+		store.undone.Store(3)
+		require.ErrorContains(t, ask(m.Pause), "no answer")
 		store.done.Store(true)
 		require.NoError(t, ask(m.Pause))
 		time.Sleep(2 * time.Hour)
-		assert.EqualValues(t, 1, runs.Load(), "runs while it is paused")
+		assert.EqualValues(t, 2, runs.Load(), "runs while it is paused")
 	})
+}
+
+// A trigger has run, its answer is lost, and another has asked since: it is not asked for
+// again.
+func TestATriggerThatHasRunIsNotAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := ledger.NewMemory()
+		var runs atomic.Int64
+		join := func(name string, store ledger.Store) core.Manager {
+			m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{Instance: name, Logger: slog.New(slog.DiscardHandler)})
+			require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error {
+				runs.Add(1)
+				return nil
+			}}))
+			require.NoError(t, m.Start(t.Context()))
+			return m
+		}
+		other := join("b", memory.Store("n"))
+		lost := &outrun{Store: memory.Store("n"), by: func() {
+			time.Sleep(time.Second)
+			assert.NoError(t, other.Trigger(context.Background(), "w"))
+			time.Sleep(time.Second)
+		}}
+		m := join("a", lost)
+		require.Error(t, m.Trigger(t.Context(), "w"), "whether it was done is not to be told any more")
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 2, runs.Load(), "runs of two triggers")
+		require.NoError(t, m.Stop(t.Context()))
+		require.NoError(t, other.Stop(t.Context()))
+	})
+}
+
+// outrun is a store that does what is asked for, and while it does not answer others
+// ask for something.
+type outrun struct {
+	ledger.Store
+	by func()
+}
+
+func (o *outrun) WriteControl(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	if _, err := o.Store.WriteControl(ctx, w); err != nil {
+		return ledger.State{}, err
+	}
+	o.by()
+	return ledger.State{}, errors.New("no answer")
 }
