@@ -198,7 +198,7 @@ func TestSlotsThatGocronTakesForRepeated(t *testing.T) {
 	require.NoError(t, err)
 	for name, from := range map[string]time.Time{
 		"winter": time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC),
-		"autumn": time.Date(2000, time.October, 28, 20, 0, 0, 0, time.UTC),
+		"autumn": time.Date(2000, time.October, 28, 22, 0, 0, 0, time.UTC),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -210,10 +210,10 @@ func TestSlotsThatGocronTakesForRepeated(t *testing.T) {
 					r.worker("1h", core.Every(time.Hour), nil),
 					r.worker("2h", core.Every(2*time.Hour), nil),
 					r.worker("500ms", core.Every(500*time.Millisecond), nil))
-				sleep(12 * time.Hour)
-				assert.Len(t, r.of("1h"), 12)
-				assert.Len(t, r.of("2h"), 6)
-				assert.Len(t, r.of("500ms"), 2*12*3600)
+				sleep(6 * time.Hour)
+				assert.Len(t, r.of("1h"), 6)
+				assert.Len(t, r.of("2h"), 3)
+				assert.Len(t, r.of("500ms"), 2*6*3600)
 				for _, run := range r.of("500ms") {
 					require.Equal(t, run.tick.Slot, run.at.UTC())
 				}
