@@ -171,6 +171,7 @@ func (t target) connect(ctx context.Context, host core.Host) (redis.UniversalCli
 		if err == nil {
 			return client, nil
 		}
+		// The connection's deadline is the context's, and may come first.
 		if end, ends := ctx.Deadline(); ctx.Err() == nil && (!ends || time.Now().Before(end)) {
 			if why == nil && host.Logger != nil {
 				host.Logger.Warn("asynq: Redis is not reached yet", "address", t.address, "error", err)

@@ -51,9 +51,9 @@ func (c *candidate) claim(v view, p plan) func() error {
 		sent := c.e.moment()
 		overlap := skipping{passed, core.ReasonOverlap, overlapped}
 		s := sequel{
-			then: func(s State) {
+			then: func(rev uint64) {
 				c.report(overlap)
-				c.begin(next, s.Lease.Rev, tick, p.missed, sent)
+				c.begin(next, rev, tick, p.missed, sent)
 			},
 			not: c.e.unhold,
 		}
@@ -159,7 +159,7 @@ func (c *candidate) passing(next Lease, report func()) sequel {
 		c.e.unhold()
 	}
 	return sequel{
-		then: func(State) {
+		then: func(uint64) {
 			late()
 			c.delayed(next.Base)
 		},

@@ -316,9 +316,9 @@ func (c *candidate) found(v view) func() error {
 // A sequel is what follows a write, also when it is found out later whether that has
 // happened. Without then none of its functions need be there.
 type sequel struct {
-	then func(State) // it has happened
-	late func()      // it has happened, and others have written since; nil where that is no matter
-	not  func()      // it has not, or that cannot be known any more; one of the others may follow, if it happens yet
+	then func(rev uint64) // it has happened
+	late func()           // it has happened, and others have written since; nil where that is no matter
+	not  func()           // it has not, or that cannot be known any more; one of the others may follow, if it happens yet
 }
 
 // write writes the lease record if it is at the revision given, and, if guarded,
@@ -339,7 +339,7 @@ func (c *candidate) write(lease Lease, revs [2]uint64, guarded bool, s sequel) e
 	case err == nil:
 		c.take(state)
 		if s.then != nil {
-			s.then(state)
+			s.then(state.Lease.Rev)
 		}
 		return nil
 	case errors.Is(err, ErrConflict):
@@ -409,7 +409,7 @@ func (c *candidate) clearDoubt() error {
 func (c *candidate) happened(d *doubt, now Lease, rev uint64) bool {
 	switch me := c.e.host.Instance; {
 	case now.Owner == me && now.Fence == d.fence:
-		d.then(State{Worker: c.name, Lease: Entry{Rev: rev}})
+		d.then(rev)
 	case d.late != nil && slices.Contains(now.Told, Told{Instance: me, Fence: d.fence}):
 		d.late()
 		c.delayAgain()
@@ -429,14 +429,9 @@ func (c *candidate) settlePending() error {
 	c.mu.Lock()
 	pending, now, rev := c.pending, c.lease, c.revs[0]
 	c.mu.Unlock()
-	for _, d := range pending {
-		if !c.e.holdAgain() {
-			break // it lapses
-		}
-		if c.happened(d, now, rev) {
-			break
-		}
-		d.not()
+	// Where nothing can be held any more, it lapses.
+	if c.e.holdAgain() && !slices.ContainsFunc(pending, func(d *doubt) bool { return c.happened(d, now, rev) }) {
+		c.e.unhold()
 	}
 	c.mu.Lock()
 	c.pending = nil

@@ -40,13 +40,13 @@ func (s *unanswered) WriteLease(ctx context.Context, w ledger.Write) (ledger.Sta
 	return state, err
 }
 
-// unansweredWatcher is one that tells of changes nevertheless.
-type unansweredWatcher struct {
-	*unanswered
+// watching is a store that tells of changes nevertheless.
+type watching struct {
+	ledger.Store
 	watch func(context.Context, func(ledger.State), func()) error
 }
 
-func (s unansweredWatcher) Watch(ctx context.Context, changed func(ledger.State), ready func()) error {
+func (s watching) Watch(ctx context.Context, changed func(ledger.State), ready func()) error {
 	return s.watch(ctx, changed, ready)
 }
 
@@ -56,6 +56,8 @@ type account struct {
 	ran   map[time.Time]bool
 	skips int
 }
+
+func newAccount() *account { return &account{ran: make(map[time.Time]bool)} }
 
 func (a *account) run(ctx context.Context) error {
 	tick, _ := core.TickFrom(ctx)
@@ -106,7 +108,7 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 		}{{true, 0}, {true, 15 * time.Second}, {false, 0}, {false, 15 * time.Second}} {
 			t.Run(fmt.Sprintf("%s, watches %t, is away for %s", name, c.watches, c.away), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					acc := &account{ran: map[time.Time]bool{}}
+					acc := newAccount()
 					w.Name, w.Schedule, w.Run = "w", core.Every(time.Second), acc.run
 					memory := ledger.NewMemory()
 					var until time.Time
@@ -118,7 +120,7 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 						u.some = func(ledger.Write) bool { return writes.Add(1)%5 == 0 && !over.Load() }
 						store := ledger.Store(u)
 						if c.watches {
-							store = unansweredWatcher{u, s.Watch}
+							store = watching{u, s.Watch}
 						}
 						return acc.join(t, fmt.Sprint("n-", i), store, w)
 					}
@@ -159,7 +161,7 @@ func TestWritesWithoutAnAnswerLoseNoSlot(t *testing.T) {
 // meanwhile; it gets no answer, and by the time that it can ask another has the lease.
 func TestAReleaseWithoutAnAnswerLosesNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		acc := &account{ran: map[time.Time]bool{}}
+		acc := newAccount()
 		memory := ledger.NewMemory()
 		var lost atomic.Int64
 		join := func(name string) core.Manager {
@@ -189,7 +191,7 @@ func TestATakeoverWithoutAnAnswerWaitsForNoOtherLease(t *testing.T) {
 	for _, watches := range []bool{true, false} {
 		t.Run(fmt.Sprintf("watches %t", watches), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				acc := &account{ran: map[time.Time]bool{}}
+				acc := newAccount()
 				memory := ledger.NewMemory()
 				dies, lives := memory.Store("n"), &undone{MemoryStore: memory.Store("n")}
 				stores := []ledger.Store{dies, lives}

@@ -86,22 +86,12 @@ func (s *stalled) Beat(ctx context.Context, instance string, roster []byte) (led
 	return inTurn(ctx, s, func(ctx context.Context) (ledger.Pulse, error) { return s.Store.Beat(ctx, instance, roster) })
 }
 
-// stalledWatcher is one that tells of changes.
-type stalledWatcher struct {
-	*stalled
-	watch func(context.Context, func(ledger.State), func()) error
-}
-
-func (s stalledWatcher) Watch(ctx context.Context, changed func(ledger.State), ready func()) error {
-	return s.watch(ctx, changed, ready)
-}
-
 // onStalled runs a test with an instance on such a store, of both kinds.
 func onStalled(t *testing.T, w core.Worker, f func(t *testing.T, s *stalled, m core.Manager, acc *account)) {
 	for _, watches := range []bool{true, false} {
 		t.Run(fmt.Sprintf("watches %t", watches), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				acc := &account{ran: map[time.Time]bool{}}
+				acc := newAccount()
 				w := w
 				w.Name = "w"
 				if w.Run == nil {
@@ -111,7 +101,7 @@ func onStalled(t *testing.T, w core.Worker, f func(t *testing.T, s *stalled, m c
 				s := &stalled{Store: memory}
 				store := ledger.Store(s)
 				if watches {
-					store = stalledWatcher{s, memory.Watch}
+					store = watching{s, memory.Watch}
 				}
 				m := acc.join(t, "a", store, w)
 				f(t, s, m, acc)
@@ -216,7 +206,7 @@ func TestAClaimThatIsDoneLateIsHandedBack(t *testing.T) {
 	for _, atMostOnce := range []bool{false, true} {
 		t.Run(fmt.Sprintf("at most once %t", atMostOnce), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				acc := &account{ran: map[time.Time]bool{}}
+				acc := newAccount()
 				memory := ledger.NewMemory()
 				store := memory.Store("n")
 				s := &stalled{Store: store}
@@ -226,7 +216,7 @@ func TestAClaimThatIsDoneLateIsHandedBack(t *testing.T) {
 					}
 					return acc.run(ctx)
 				}}
-				stops := acc.join(t, "a", stalledWatcher{s, store.Watch}, w)
+				stops := acc.join(t, "a", watching{s, store.Watch}, w)
 				require.NoError(t, stops.Add(t.Context(), core.Worker{Name: "busy", Schedule: core.Every(20 * time.Second), Run: func(context.Context) error {
 					time.Sleep(19 * time.Second)
 					return nil

@@ -69,7 +69,7 @@ func (p ponderous) Leave(ctx context.Context, instance string) error {
 func TestWhoHasStoppedIsNotInTheRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := ledger.NewMemory().Store("n")
-		acc := &account{ran: map[time.Time]bool{}}
+		acc := newAccount()
 		m := acc.join(t, "a", ponderous{store}, core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: acc.run})
 		members, err := store.Instances(t.Context())
 		require.NoError(t, err)

@@ -22,6 +22,8 @@ type unheard struct {
 	ledger.Store
 	done   atomic.Bool  // the next one
 	undone atomic.Int32 // so many
+
+	meanwhile func() // what others do before who asked for it gives up waiting; may be nil
 }
 
 func (u *unheard) WriteControl(ctx context.Context, w ledger.Write) (ledger.State, error) {
@@ -30,6 +32,9 @@ func (u *unheard) WriteControl(ctx context.Context, w ledger.Write) (ledger.Stat
 	}
 	s, err := u.Store.WriteControl(ctx, w)
 	if u.done.Swap(false) {
+		if u.meanwhile != nil {
+			u.meanwhile()
+		}
 		return ledger.State{}, errors.New("no answer")
 	}
 	return s, err
@@ -77,41 +82,22 @@ func TestATriggerThatHasRunIsNotAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := ledger.NewMemory()
 		var runs atomic.Int64
-		join := func(name string, store ledger.Store) core.Manager {
-			m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{Instance: name, Logger: slog.New(slog.DiscardHandler)})
-			require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error {
-				runs.Add(1)
-				return nil
-			}}))
-			require.NoError(t, m.Start(t.Context()))
-			return m
-		}
-		other := join("b", memory.Store("n"))
-		lost := &outrun{Store: memory.Store("n"), by: func() {
+		w := core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error {
+			runs.Add(1)
+			return nil
+		}}
+		other := newAccount().join(t, "b", memory.Store("n"), w)
+		store := &unheard{Store: memory.Store("n"), meanwhile: func() {
 			time.Sleep(time.Second)
 			assert.NoError(t, other.Trigger(context.Background(), "w"))
 			time.Sleep(time.Second)
 		}}
-		m := join("a", lost)
+		store.done.Store(true)
+		m := newAccount().join(t, "a", store, w)
 		require.Error(t, m.Trigger(t.Context(), "w"), "whether it was done is not to be told any more")
 		time.Sleep(time.Minute)
 		assert.EqualValues(t, 2, runs.Load(), "runs of two triggers")
 		require.NoError(t, m.Stop(t.Context()))
 		require.NoError(t, other.Stop(t.Context()))
 	})
-}
-
-// outrun is a store that does what is asked for, and while it does not answer others
-// ask for something.
-type outrun struct {
-	ledger.Store
-	by func()
-}
-
-func (o *outrun) WriteControl(ctx context.Context, w ledger.Write) (ledger.State, error) {
-	if _, err := o.Store.WriteControl(ctx, w); err != nil {
-		return ledger.State{}, err
-	}
-	o.by()
-	return ledger.State{}, errors.New("no answer")
 }
