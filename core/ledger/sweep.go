@@ -99,13 +99,3 @@ func (e *engine) learn(s State) {
 		e.submit(c)
 	}
 }
-
-// read reads the states of workers, as one operation, which began at sent.
-func (e *engine) read(ctx context.Context, workers ...string) (states []State, sent time.Time, err error) {
-	op, cancel := e.op(ctx)
-	defer cancel()
-	sent = time.Now()
-	states, err = e.store.Load(op, workers)
-	e.contacted(err)
-	return states, sent, err
-}
