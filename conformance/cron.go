@@ -152,6 +152,39 @@ var cronCases = []kase{
 		})
 	}},
 
+	{rule: "CRN-1", name: "a-step-larger-than-its-fields-range-is-refused-by-the-field", needs: crons, run: func(t *trial) {
+		refused(t, map[string]string{
+			"*/90 * * * * *":     `second "*/90"`,
+			"*/90 * * * *":       `minute "*/90"`,
+			"*/61 * * * *":       `minute "*/61"`,
+			"0/90 * * * *":       `minute "0/90"`,
+			"0,5-59/90 * * * *":  `minute "5-59/90"`,
+			"0 */36 * * *":       `hour "*/36"`,
+			"0 */25 * * *":       `hour "*/25"`,
+			"0 0 */45 * *":       `day of month "*/45"`,
+			"0 0 ?/32 * *":       `day of month "?/32"`,
+			"0 0 1 */18 *":       `month "*/18"`,
+			"0 0 1 JAN-DEC/13 *": `month "JAN-DEC/13"`,
+			"0 0 * * */8":        `day of week "*/8"`,
+			"0 0 */14 * SUN/14":  `day of week "SUN/14"`,
+		})
+	}},
+
+	{rule: "CRN-1", name: "a-step-as-large-as-its-fields-range-is-due-once-in-it", needs: crons, virtual: true, run: func(t *trial) {
+		until(t, time.Date(2024, 1, 1, 0, 0, 0, 1, time.UTC)) // a Monday
+		m := t.running(core.Options{})
+		want := map[string]string{
+			"*/60 * * * *": "2024-01-01T01:00:00Z",
+			"0 */24 * * *": "2024-01-02T00:00:00Z",
+			"0 0 */31 * *": "2024-02-01T00:00:00Z",
+			"0 0 1 */12 *": "2025-01-01T00:00:00Z",
+			"0 0 * * */7":  "2024-01-07T00:00:00Z",
+		}
+		for expr, name := range addCrons(t, m, "w", slices.Sorted(maps.Keys(want))) {
+			require.Equal(t, want[expr], t.status(m, name).Next.Format(time.RFC3339), expr)
+		}
+	}},
+
 	{rule: "CRN-1", name: "what-is-never-due-is-refused-by-the-field", needs: crons, run: func(t *trial) {
 		refused(t, map[string]string{
 			"0 0 30 2 *":             `day of month "30"`,

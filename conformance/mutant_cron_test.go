@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -74,6 +76,20 @@ var cronMutants = []mutant{
 			w.Schedule = otherNext{core.Every(time.Hour), never}
 		}
 	}, nil)},
+	{name: "takes-the-first-value-for-a-step-that-is-too-large", breaks: []string{"CRN-1"}, open: tweaked(func(w *core.Worker) {
+		v, ok := w.Schedule.(interface{ Validate() error })
+		if !ok || v.Validate() == nil || !strings.Contains(v.Validate().Error(), "step larger") {
+			return
+		}
+		expr := strings.TrimPrefix(fmt.Sprint(w.Schedule), "cron ")
+		w.Schedule = core.Cron(regexp.MustCompile(`/\d+`).ReplaceAllString(expr, ""))
+	}, nil)},
+	{name: "is-never-due-at-a-step-as-large-as-its-fields-range", breaks: []string{"CRN-1"}, open: crooked(func(c parsed) core.Schedule {
+		if c.fields[0] == "*/60" || c.fields[4] == "*/7" {
+			return c.next(never)
+		}
+		return nil
+	})},
 	{name: "does-not-say-what-does-not-parse", breaks: []string{"CRN-1"}, open: func(opts core.Options) (core.Manager, error) {
 		m, err := native.New(native.Config{}, opts)
 		return vague{m}, err

@@ -20,7 +20,8 @@ import (
 // begins with * the schedule follows real time.
 //
 // An expression that does not parse, or that is never due, is refused at Add;
-// ParseCron tells at once.
+// ParseCron reports it at once. So is one with a step larger than its field's
+// range: */90 in the minutes would be due every hour. Use Every for that.
 func Cron(expr string, opts ...CronOption) Schedule {
 	s, err := ParseCron(expr, opts...)
 	if err != nil {

@@ -20,6 +20,12 @@
 // two day fields ? means the same as *. A range may end on Sunday, however that
 // is written: 5-7, FRI-SUN. No other range runs backwards.
 //
+// A step must not be larger than the number of the field's values: */90 in the
+// minutes would be the same as 0, and not every 90 minutes. A step of just that
+// number is what it says (*/60 is each hour, */24 each day, */7 each Sunday), and
+// one that is larger than what is left of a range takes the range's first value
+// alone (10-20/15 is 10).
+//
 // The descriptors @yearly (or @annually), @monthly, @weekly, @daily (or
 // @midnight) and @hourly stand for whole expressions.
 //

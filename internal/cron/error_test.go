@@ -2,6 +2,7 @@ package cron
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -25,7 +26,9 @@ func TestParseRefuses(t *testing.T) {
 		{"TZ=UTC", "", "TZ=UTC", 0, "core.In"},
 		{"TZ=", "", "TZ=", 0, "core.In"},
 		{"@every 5m", "", "@every", 0, "interval"},
-		{"@reboot", "", "@reboot", 0, "none of"},
+		{"@reboot", "", "@reboot", 0, "RunOnStart"},
+		{"@reboot 5", "", "@reboot", 0, "RunOnStart"},
+		{"@rebot", "", "@rebot", 0, "none of"},
 		{"@", "", "@", 0, "none of"},
 		{"@Daily", "", "@Daily", 0, "none of"},
 		{"@daily 5", "", "5", 7, "stands alone"},
@@ -145,12 +148,55 @@ func TestParseNeverDue(t *testing.T) {
 	}
 }
 
+// tooFar is what the reason says for a step that is larger than its field's range.
+const tooFar = "has a step larger than the field's"
+
+func TestParseRefusesAStepLargerThanItsFieldsRange(t *testing.T) {
+	for _, tt := range []struct{ expr, field, text, instead string }{
+		{"*/90 * * * * *", "second", "*/90", "every 90 seconds use Every(90*time.Second) (in a file every: 90s)"},
+		{"*/90 * * * *", "minute", "*/90", "every 90 minutes use Every(90*time.Minute) (in a file every: 90m)"},
+		{"*/61 * * * *", "minute", "*/61", "every 61 minutes use Every(61*time.Minute) (in a file every: 61m)"},
+		{"0/90 * * * *", "minute", "0/90", "Every(90*time.Minute)"},
+		{"0-59/90 * * * *", "minute", "0-59/90", "Every(90*time.Minute)"},
+		{"1,7/90,8 * * * *", "minute", "7/90", "Every(90*time.Minute)"},
+		{"0 */36 * * *", "hour", "*/36", "every 36 hours use Every(36*time.Hour) (in a file every: 36h)"},
+		{"0 */25 * * *", "hour", "*/25", "Every(25*time.Hour)"},
+		{"0 0 */45 * *", "day of month", "*/45", "every 45 days use Every(1080*time.Hour) (in a file every: 1080h)"},
+		{"0 0 ?/32 * *", "day of month", "?/32", "every 32 days use Every(768*time.Hour)"},
+		{"0 0 1 */18 *", "month", "*/18", "no cron expression counts past the end of a year: run it more often"},
+		{"0 0 1 JAN/13 *", "month", "JAN/13", "no cron expression"},
+		{"0 0 * * */10", "day of week", "*/10", "every 10 days use Every(240*time.Hour) (in a file every: 240h)"},
+		{"0 0 * * MON-SUN/8", "day of week", "MON-SUN/8", "every 8 days use Every(192*time.Hour)"},
+		{"*/100001 * * * *", "minute", "*/100001", "values, so only its first value would be due"},
+		{"*/99999999999999999999 * * * *", "minute", "*/99999999999999999999", "values, so only its first value would be due"},
+	} {
+		checkRefused(t, tt.expr, tt.field, tt.text, strings.Index(tt.expr, tt.text), tooFar)
+		if _, err := Parse(tt.expr, nil); err != nil && !strings.Contains(err.Error(), tt.instead) {
+			t.Errorf("%v\ndoes not say %s", err, tt.instead)
+		}
+	}
+	for i, low := range []string{"0", "0", "0", "1", "JAN", "7"} {
+		for step := range 200 {
+			for _, from := range []string{"*", low, low + "-" + low, "5," + low} {
+				words := []string{"0", "0", "0", "1", "1", "1"}
+				words[i] = fmt.Sprintf("%s/%d", from, step+1)
+				expr := strings.Join(words, " ")
+				if _, err := Parse(expr, nil); (err != nil) != stepsTooFar(expr) {
+					t.Errorf("%q: %v, and the reference says that the step is too large: %t", expr, err, stepsTooFar(expr))
+				}
+			}
+		}
+	}
+}
+
 func TestParseErrorSentence(t *testing.T) {
 	for _, tt := range []struct{ expr, want string }{
 		{"0 25 * * *", `cron expression "0 25 * * *": hour "25" is not between 0 and 23`},
 		{"0 0 30 2 *", `cron expression "0 0 30 2 *": day of month "30" is in no month of "2", so the expression is never due`},
 		{"", `cron expression "": is empty`},
-		{"@reboot", `cron expression "@reboot": is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly`},
+		{"@sometimes", `cron expression "@sometimes": is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly`},
+		{"@reboot", `cron expression "@reboot": is no time of the calendar; for a run when the worker starts, give it a schedule and RunOnStart (in a file run_on_start: true)`},
+		{"*/90 * * * *", `cron expression "*/90 * * * *": minute "*/90" has a step larger than the field's 60 values, so only its first value would be due; for every 90 minutes use Every(90*time.Minute) (in a file every: 90m)`},
 		{"TZ=UTC 0 0 * * *", `cron expression "TZ=UTC 0 0 * * *": "TZ=UTC" is refused here: the time zone is given beside the expression, with core.In`},
 	} {
 		if _, err := Parse(tt.expr, nil); err == nil || err.Error() != tt.want {

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A field is one of the six: its name, its values, and how they may be written.
 type field struct {
 	name     string
 	min, max int
+	unit     time.Duration // from a value to the next; 0 if that varies
+	plural   string
 	names    []string // of min, min+1 and so on
 	week     bool     // 7 is 0, and a range may end on it
 	day      bool     // ? may stand for *
@@ -17,13 +20,13 @@ type field struct {
 
 // The fields, in the order in which they are written.
 var fields = [...]field{
-	{name: "second", max: 59},
-	{name: "minute", max: 59},
-	{name: "hour", max: 23},
-	{name: "day of month", min: 1, max: 31, day: true},
+	{name: "second", max: 59, unit: time.Second, plural: "seconds"},
+	{name: "minute", max: 59, unit: time.Minute, plural: "minutes"},
+	{name: "hour", max: 23, unit: time.Hour, plural: "hours"},
+	{name: "day of month", min: 1, max: 31, unit: 24 * time.Hour, plural: "days", day: true},
 	{name: "month", min: 1, max: 12, names: []string{
 		"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}},
-	{name: "day of week", max: 6, day: true, week: true, names: []string{
+	{name: "day of week", max: 6, unit: 24 * time.Hour, plural: "days", day: true, week: true, names: []string{
 		"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}},
 }
 
@@ -77,6 +80,9 @@ func (f *field) item(t token) (set, *ParseError) {
 		if !ok || n == 0 {
 			return 0, f.refuse(t, "has a step that is not a number above 0")
 		}
+		if size := f.max - f.min + 1; n > size {
+			return 0, f.refuse(t, "has a step larger than the field's %d values, so only its first value would be due%s", size, f.instead(n))
+		}
 		step = n
 	}
 	if values.text == "*" || values.text == "?" && f.day {
@@ -107,6 +113,28 @@ func (f *field) item(t token) (set, *ParseError) {
 		lo, hi = f.wrap(lo), f.max
 	}
 	return rangeSet(lo, hi, step), nil
+}
+
+// instead says how to write what a step of n, which is too large for the field,
+// was most likely meant to be.
+func (f *field) instead(n int) string {
+	const most = 100_000 // so many days are still a time.Duration
+	switch {
+	case n > most:
+		return ""
+	case f.unit == 0:
+		return "; no cron expression counts past the end of a year: run it more often, and have the worker decide"
+	}
+	count, unit, letter := n, "Second", "s"
+	switch f.unit {
+	case time.Minute:
+		unit, letter = "Minute", "m"
+	case time.Hour:
+		unit, letter = "Hour", "h"
+	case 24 * time.Hour:
+		count, unit, letter = n*24, "Hour", "h"
+	}
+	return fmt.Sprintf("; for every %d %s use Every(%d*time.%s) (in a file every: %d%s)", n, f.plural, count, unit, count, letter)
 }
 
 // value parses one number or name of the given item.

@@ -14,7 +14,7 @@ var fuzzExprs = []string{
 	"* * * * *", "0 0 * * * *", "*/15 9-17 1,15 JAN-mar MON-FRI", "30 2 * * *", "0 */24 2-8 9 */7",
 	"0 0 29 2 */7", "0 0 30 2 *", "? ? ? ? ?", "0 0 ? * 5-7/2", "@daily", "@every 5m", "TZ=UTC * * * * *",
 	", * * * *", "1-2-3/4/5 * * * *", "0 0 31 2,4,6,9,11 *", "59 59 23 31 12 SUN", "\xff\u00a0* * * *",
-	"*/99999999999999999999 0-23/99 * * 7/7",
+	"*/99999999999999999999 0-23/99 * * 7/7", "*/60 0-23/24 */31 */12 7/7", "0 0 1,5/8 * */8",
 }
 
 // FuzzParse checks that what is parsed means the same when it is written and
@@ -26,6 +26,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expr string) {
 		e, err := Parse(expr, nil)
 		if err == nil {
+			if stepsTooFar(expr) {
+				t.Fatalf("%q has a step larger than its field's range, and is taken", expr)
+			}
 			again, err := Parse(e.String(), nil)
 			if err != nil {
 				t.Fatalf("%q is written as %q, which is refused: %v", expr, e, err)
@@ -44,6 +47,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if pe.Expr != expr || pe.Reason == "" || pe.Pos < 0 || !strings.HasPrefix(expr[min(pe.Pos, len(expr)):], pe.Text) {
 			t.Fatalf("%q: %#v", expr, pe)
+		}
+		if strings.Contains(pe.Reason, tooFar) && !stepsTooFar(expr) {
+			t.Fatalf("%q is refused for a step that is not too large: %v", expr, pe)
 		}
 		if pe.Text == "" && strings.TrimSpace(expr) != "" {
 			t.Fatalf("%q: no text: %#v", expr, pe)

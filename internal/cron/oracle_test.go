@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,9 +53,6 @@ func naiveMatch(item string, v, low, high int, week bool) bool {
 	step := 1
 	if stepped {
 		step, _ = strconv.Atoi(by)
-		if step == 0 { // too large for an int
-			step = 1000
-		}
 	}
 	from, to, ranged := strings.Cut(base, "-")
 	lo, hi := low, high
@@ -90,6 +88,23 @@ func naiveValue(s string) int {
 	}
 	v, _ := strconv.Atoi(s)
 	return v
+}
+
+// stepsTooFar reports whether an item of an expression has a step larger than
+// the number of values that its field has.
+func stepsTooFar(expr string) bool {
+	words := strings.Fields(expr)
+	sizes := [6]int{60, 60, 24, 31, 12, 7}
+	for i, word := range words {
+		for item := range strings.SplitSeq(word, ",") {
+			_, by, _ := strings.Cut(item, "/")
+			step, err := strconv.Atoi(by)
+			if errors.Is(err, strconv.ErrRange) || err == nil && step > sizes[len(sizes)-len(words)+i] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // matches reports whether a reading of the clock, in Unix seconds as if it were

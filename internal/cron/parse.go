@@ -93,6 +93,9 @@ func parseDescriptor(tokens []token) (*Expr, *ParseError) {
 	case name.text == "@every":
 		return nil, &ParseError{Text: name.text, Pos: name.pos,
 			Reason: "is an interval and not a time of the calendar"}
+	case name.text == "@reboot":
+		return nil, &ParseError{Text: name.text, Pos: name.pos,
+			Reason: "is no time of the calendar; for a run when the worker starts, give it a schedule and RunOnStart (in a file run_on_start: true)"}
 	case !ok:
 		return nil, &ParseError{Text: name.text, Pos: name.pos,
 			Reason: "is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly"}
