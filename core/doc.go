@@ -1,8 +1,12 @@
 // Package core says what a worker, a schedule, a tick and a manager are, and is
 // the manager itself, over any engine.
 //
-// An application fills in Workers, adds them to a Manager, and starts it:
+// An application fills in Workers, adds them to a Manager, and runs it until a
+// signal ends the program:
 //
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	defer stop()
+//	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 //	m, err := native.New(native.Config{}, core.Options{})
 //	if err != nil {
 //		return err
@@ -15,10 +19,10 @@
 //	if err != nil {
 //		return err
 //	}
-//	if err := m.Start(ctx); err != nil {
-//		return err
-//	}
-//	defer m.Stop(context.Background())
+//	return core.Run(ctx, m, 20*time.Second) // for the runs in progress to end
+//
+// Run is Start, the wait for the end of ctx, and Stop; a program that does more
+// in the meantime calls those.
 //
 // What a manager promises is written down rule by rule, each with an id (such
 // as PER-5: a worker never overlaps itself). The comments here name them, and

@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/backends/native"
@@ -15,7 +16,9 @@ import (
 )
 
 func main() {
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+
 	m, err := native.New(native.Config{}, core.Options{})
 	if err != nil {
 		log.Fatal(err)
@@ -23,15 +26,11 @@ func main() {
 	if err := m.Add(ctx, core.Worker{Name: "hello", Schedule: core.Every(time.Second), Run: hello}); err != nil {
 		log.Fatal(err)
 	}
-	if err := m.Start(ctx); err != nil {
+	// Until Ctrl-C or SIGTERM. Then a run in progress has 20 seconds to end.
+	if err := core.Run(ctx, m, 20*time.Second); err != nil {
 		log.Fatal(err)
 	}
-	interrupt := make(chan os.Signal, 1)
-	signal.Notify(interrupt, os.Interrupt)
-	<-interrupt
-	if err := m.Stop(ctx); err != nil {
-		log.Fatal(err)
-	}
+	log.Print("stopped")
 }
 
 func hello(ctx context.Context) error {
