@@ -17,9 +17,9 @@
 //
 // With the race detector of Go 1.26 bubbles may need GOMAXPROCS(1), and a suite over a
 // broker in memory takes a minute or two of it. Where Main is the package's TestMain the
-// flag -shards has several processes share the cases, each taking the next:
+// flag -conformance.shards has several processes share the cases, each taking the next:
 //
-//	go test -race -run 'TestConformance$' ./mine -shards 4
+//	go test -race -run 'TestConformance$' ./mine -conformance.shards 4
 //
 // A timer that was made in a bubble ends the process where it is used outside of it, as by
 // a library that keeps timers in a sync.Pool, which nats.go does. To call runtime.GC twice

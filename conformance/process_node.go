@@ -28,10 +28,11 @@ type Opener func(address string, node Node, opts core.Options) (core.Manager, er
 //
 //	func TestMain(m *testing.M) { conformance.Main(m, open) }
 //
-// It defines the flags -duration and -seed, see Soak, and -shards: how many processes
-// share the cases of a Run in virtual time, which is one where nothing else is said. The
-// others are this test binary, started again with this test alone: what they cover no
-// profile has, and a test calls Run once for a backend's name.
+// It defines the flags -conformance.duration and -conformance.seed, see Soak, and
+// -conformance.shards: how many processes share the cases of a Run in virtual time, one
+// by default. The others are this test binary, started again with this test alone: no
+// profile has what they cover, and a test calls Run once for a backend's name. The
+// package's tests may have flags of any other name.
 func Main(m *testing.M, open Opener) {
 	ServeNode(open)
 	os.Exit(m.Run())
@@ -40,10 +41,10 @@ func Main(m *testing.M, open Opener) {
 // ServeNode is Main for a TestMain that has more to do: it never returns where
 // this process was started as a node, and otherwise at once.
 func ServeNode(open Opener) {
-	if flag.Lookup("duration") == nil {
-		flag.DurationVar(&soakFor, "duration", 0, "how long the soak test goes on; 0 leaves it out")
-		flag.Uint64Var(&soakSeed, "seed", 0, "what the soak test's faults are drawn from; 0 is the time")
-		flag.IntVar(&shards, "shards", 1, "how many processes share the cases of the suite in virtual time")
+	if flag.Lookup(durationFlag) == nil {
+		flag.DurationVar(&soakFor, durationFlag, 0, "how long the soak test goes on; 0 leaves it out")
+		flag.Uint64Var(&soakSeed, seedFlag, 0, "what the soak test's faults are drawn from; 0 is the time")
+		flag.IntVar(&shards, shardsFlag, 1, "how many processes share the cases of the suite in virtual time")
 	}
 	if os.Getenv(nodeEnv) == "" {
 		return
@@ -54,6 +55,14 @@ func ServeNode(open Opener) {
 	}
 	os.Exit(0)
 }
+
+// The flags begin with this package's name, as those of testing do with test: a package
+// that imports this one has flags of its own.
+const (
+	durationFlag = "conformance.duration"
+	seedFlag     = "conformance.seed"
+	shardsFlag   = "conformance.shards"
+)
 
 var (
 	soakFor  time.Duration

@@ -21,7 +21,7 @@ import (
 //
 // Where the environment variable TICKWORK_REPORT names a directory, the report
 // is written there as <name>.json, or <name>-wall-clock.json in real time. With the
-// flag -shards, see Main, several processes share the cases in virtual time.
+// flag -conformance.shards, see Main, several processes share the cases in virtual time.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Name == "" || b.Open == nil {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// shards is the flag -shards, see Main.
+// shards is the flag -conformance.shards, see Main.
 var shards = 1
 
 // shardEnv is set in a process that is a shard, to an assignment in JSON.
@@ -141,7 +141,7 @@ func shardFlags(t *testing.T) []string {
 	}
 	flag.Visit(func(f *flag.Flag) {
 		switch name, testings := strings.CutPrefix(f.Name, "test."); {
-		case f.Name == "shards":
+		case f.Name == shardsFlag:
 		case !testings, name == "cpu", name == "skip", name == "short":
 			args = append(args, "-"+f.Name+"="+f.Value.String())
 		}

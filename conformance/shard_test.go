@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,21 @@ import (
 )
 
 func TestMain(m *testing.M) { Main(m, nil) }
+
+// A package may have flags of its own of these names.
+var (
+	_ = flag.Duration("duration", 0, "not used")
+	_ = flag.Uint64("seed", 0, "not used")
+	_ = flag.Int("shards", 0, "not used")
+)
+
+// TestFlagsHaveNamesOfTheirOwn: the suite's flags do not collide with those above, and
+// are defined next to them.
+func TestFlagsHaveNamesOfTheirOwn(t *testing.T) {
+	for _, name := range []string{durationFlag, seedFlag, shardsFlag} {
+		assert.NotNil(t, flag.Lookup(name), "-%s", name)
+	}
+}
 
 // shardedEnv has TestSharded run, and says on what.
 const shardedEnv = "TICKWORK_TEST_SHARDED"
@@ -62,7 +78,7 @@ func TestShards(t *testing.T) {
 	run := func(what string, shards int) (string, error) {
 		exe, err := os.Executable()
 		require.NoError(t, err)
-		cmd := exec.Command(exe, "-test.run", "^TestSharded$", "-test.v", "-shards", fmt.Sprint(shards))
+		cmd := exec.Command(exe, "-test.run", "^TestSharded$", "-test.v", "-conformance.shards", fmt.Sprint(shards))
 		cmd.Env = append(os.Environ(), shardedEnv+"="+what, reportEnv+"="+report)
 		out, err := cmd.CombinedOutput()
 		return string(out), err

@@ -10,22 +10,23 @@ import (
 	"time"
 )
 
-// Soak has things go wrong for as long as the flag -duration says: every few
+// Soak has things go wrong for as long as -conformance.duration says: every few
 // seconds a node is killed with -9, frozen, stopped or started, or the broker is
 // restarted, while workers run whose runs are shorter and longer than their
 // period, fail and panic. Its verdict is that of history.Check over everything
-// that was run. The flag -seed has the same things go wrong again.
+// that was run. The flag -conformance.seed has the same
+// things go wrong again.
 //
 //	func TestSoak(t *testing.T) { conformance.Soak(t, backend) }
 //
-//	go test -run TestSoak -timeout 0 . -duration 10m
+//	go test -run TestSoak -timeout 0 . -conformance.duration 10m
 //
-// It is left out where there is no -duration. If it fails, and go test is run with
+// It is left out where there is no -conformance.duration. If it fails, and go test is run with
 // -artifacts, all that happened is in history.txt among them.
 func Soak(t *testing.T, b Backend) {
 	t.Helper()
 	if soakFor <= 0 {
-		t.Skip("a soak goes on for as long as -duration says: 10m")
+		t.Skip("a soak goes on for as long as the flag says: -" + durationFlag + " 10m")
 	}
 	if b.Server == nil {
 		t.Fatal("conformance: a Soak needs the Backend's Server")
@@ -34,7 +35,7 @@ func Soak(t *testing.T, b Backend) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	t.Logf("soak: -duration %s -seed %d", soakFor, seed)
+	t.Logf("soak: -%s %s -%s %d", durationFlag, soakFor, seedFlag, seed)
 	b.WallClock = true
 	machine := newSentinel()
 	defer machine.close()

@@ -66,7 +66,7 @@ func processBackend() conformance.Backend {
 	}
 }
 
-// TestSoak is go test -run TestSoak -timeout 0 ./backends/asynq -duration 10m.
+// TestSoak is go test -run TestSoak -timeout 0 ./backends/asynq -conformance.duration 10m.
 func TestSoak(t *testing.T) { conformance.Soak(t, processBackend()) }
 
 func TestProcesses(t *testing.T) {

@@ -137,7 +137,7 @@ func processBackend(servers func() (conformance.Server, error)) conformance.Back
 	}
 }
 
-// TestSoak is go test -run 'TestSoak$' -timeout 0 ./backends/nats -duration 10m.
+// TestSoak is go test -run 'TestSoak$' -timeout 0 ./backends/nats -conformance.duration 10m.
 func TestSoak(t *testing.T) { conformance.Soak(t, processBackend(newServer)) }
 
 // TestSoakOfThree is TestSoak on a cluster of three servers, of which the leader
