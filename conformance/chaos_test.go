@@ -44,7 +44,7 @@ func TestManySeeds(t *testing.T) {
 					c.chaos(uint64(seed), 20*time.Minute, seed%2 == 0)
 					c.holds("CLU-1", "CLU-2", "CLU-3", "CLU-9", "PER-3", "OBS-2")
 					if dir := os.Getenv("TICKWORK_HISTORIES"); dir != "" && c.failed() {
-						_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")), []byte(strings.Join(c.history, "\n")+"\n"), 0o644)
+						_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")), []byte(c.whole()), 0o644)
 					}
 				})
 				if v := judge(t, t.Name(), b, c, f, nil); v.Status == Failed {

@@ -84,7 +84,8 @@ func (c *cluster) open(name string, at site, workers ...core.Worker) *node {
 	if at.namespace != "" {
 		prefix = at.namespace + "/"
 	}
-	n := &node{c: c, name: name, clock: &wallClock{offset: at.ahead}, prefix: prefix}
+	n := &node{c: c, name: name, prefix: prefix}
+	n.clock = &wallClock{offset: at.ahead, note: func(by time.Duration, to time.Time) { c.noteClock(name, by, to) }}
 	n.watch = history.NewNode(name, func(e history.Event) {
 		if e.Worker != "" {
 			e.Worker = prefix + e.Worker
@@ -206,19 +207,19 @@ func (t *trial) tell(e history.Event) {
 		if e.Redelivered {
 			again = ", redelivered"
 		}
-		t.note("%s: %s begins, fence %d%s", e.Node, id, e.Fence, again)
+		t.noteOf(e.Worker, "%s: %s begins, fence %d%s", e.Node, id, e.Fence, again)
 	case history.Lost:
-		t.note("%s: the context of %s ends: %s", e.Node, id, e.Err)
+		t.noteOf(e.Worker, "%s: the context of %s ends: %s", e.Node, id, e.Err)
 	case history.Returned:
-		t.note("%s: %s returns %s", e.Node, id, e.Err)
+		t.noteOf(e.Worker, "%s: %s returns %s", e.Node, id, e.Err)
 	case history.Disowned:
-		t.note("%s: the result of %s is not recorded", e.Node, id)
+		t.noteOf(e.Worker, "%s: the result of %s is not recorded", e.Node, id)
 	case history.Skipped:
-		t.note("%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
+		t.noteOf(e.Worker, "%s: %d skipped, %s, at %s", e.Node, e.Count, e.Reason, id)
 	case history.Broker:
-		t.note("%s: broker: %s", e.Node, strings.ReplaceAll(e.Err, "\n", "; "))
+		t.noteOf(e.Worker, "%s: broker: %s", e.Node, strings.ReplaceAll(e.Err, "\n", "; "))
 	default:
-		t.note("%s: %s", e.Node, e.Kind)
+		t.noteOf(e.Worker, "%s: %s", e.Node, e.Kind)
 	}
 }
 
@@ -263,11 +264,7 @@ func (c *cluster) runs(worker string) []history.Run { return c.seen().Of(worker)
 // holds judges the history by some rules.
 func (c *cluster) holds(rules ...string) {
 	h := c.seen()
-	for _, b := range h.Check(history.Promise{Workers: c.specs, Failover: c.failover(), Lateness: c.slack()}) {
-		if slices.Contains(rules, b.Rule) {
-			c.Errorf("%s", b)
-		}
-	}
+	c.judge(h.Check(history.Promise{Workers: c.specs, Failover: c.failover(), Lateness: c.slack()}), rules...)
 }
 
 // await waits until a worker has begun n runs in all, and returns them.

@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -30,7 +29,7 @@ func (t *trial) recorded(name string, f func(context.Context) error) func(contex
 		t.mu.Lock()
 		t.runs = append(t.runs, r)
 		t.mu.Unlock()
-		t.note("%s begins, tick %s attempt %d", name, r.tick.ID(), r.tick.Attempt)
+		t.noteOf(name, "%s begins, tick %s attempt %d", name, r.tick.ID(), r.tick.Attempt)
 		returned := false
 		defer func() {
 			t.mu.Lock()
@@ -40,7 +39,7 @@ func (t *trial) recorded(name string, f func(context.Context) error) func(contex
 			if returned {
 				how = fmt.Sprintf("returns %v", err)
 			}
-			t.note("%s %s", name, how)
+			t.noteOf(name, "%s %s", name, how)
 		}()
 		if f != nil {
 			err = f(ctx)
@@ -65,42 +64,6 @@ func (t *trial) calls(worker string) []runRecord {
 
 // count returns how many calls of a worker have begun.
 func (t *trial) count(worker string) int { return len(t.calls(worker)) }
-
-// note writes a line into the history.
-func (t *trial) note(format string, args ...any) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.over || len(t.history) >= 10_000 {
-		return
-	}
-	t.history = append(t.history, fmt.Sprintf("%14s  %s", "+"+time.Since(t.began).String(), fmt.Sprintf(format, args...)))
-}
-
-// story tells what happened: the rule, the history, what was wrong, and how to
-// run just this case again.
-func (t *trial) story() string {
-	r := rule(t.kase.rule)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is broken by %s\n\n  %s\n", r.ID, t.backend.Name, r.Text)
-	fmt.Fprintf(&b, "\nwhat happened, from %s on:\n", t.began.UTC().Format(time.RFC3339Nano))
-	lines := t.history
-	if cut := len(lines) - 60; cut > 0 {
-		fmt.Fprintf(&b, "  (%d lines before)\n", cut)
-		lines = lines[cut:]
-	}
-	for _, line := range lines {
-		fmt.Fprintf(&b, "  %s\n", line)
-	}
-	if late := t.stall(); late > 0 {
-		fmt.Fprintf(&b, "\nthe machine was busy: what was to wake after %s did so up to %s late\n", watch, late)
-	}
-	b.WriteString("\nwhat is wrong:\n")
-	for _, f := range t.failures {
-		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(f, "\n", "\n  "))
-	}
-	fmt.Fprintf(&b, "\nthis case again:\n  go test -count=1 -run '^%s$' .\n", strings.ReplaceAll(t.name, "/", "$/^"))
-	return b.String()
-}
 
 // verdict is how a case went.
 type verdict struct {

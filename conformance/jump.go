@@ -108,7 +108,6 @@ func shortJump(t *trial, jumps ...time.Duration) {
 	m := t.running(core.Options{}, watch.on(t, "w", core.Every(p)))
 	until(t, next.Add(5*time.Second))
 	for _, d := range jumps {
-		t.note("the clock is set back by %s", -d)
 		t.clock.jump(d)
 		t.sleep(2 * time.Second)
 	}

@@ -283,11 +283,7 @@ func (f *fleet) tolerance() time.Duration { return f.features.Lateness + time.Se
 // holds judges the history by some rules; by all that there are if none are given.
 func (f *fleet) holds(rules ...string) {
 	h := f.seen()
-	for _, b := range h.Check(history.Promise{Workers: f.specs, Failover: f.failover(), Lateness: f.tolerance()}) {
-		if len(rules) == 0 || slices.Contains(rules, b.Rule) {
-			f.Errorf("%s", b)
-		}
-	}
+	f.judge(h.Check(history.Promise{Workers: f.specs, Failover: f.failover(), Lateness: f.tolerance()}), rules...)
 }
 
 // alive returns the nodes that have not ended.

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -49,7 +48,7 @@ func Soak(t *testing.T, b Backend) {
 	t.Log(s.summary())
 	if v.Status == Failed {
 		whole := filepath.Join(t.ArtifactDir(), "history.txt")
-		if err := os.WriteFile(whole, []byte(strings.Join(s.f.history, "\n")+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(whole, []byte(s.f.whole()), 0o644); err != nil {
 			t.Error(err)
 		}
 	}

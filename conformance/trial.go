@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-891a2e1b/tickwork/conformance/history"
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
@@ -32,18 +33,22 @@ type trial struct {
 
 	watchdog *time.Timer // ends a case that hangs
 
-	mu       sync.Mutex
-	began    time.Time
-	failures []string
-	history  []string
-	runs     []*runRecord
-	cleanups []func()
-	measured map[string][]time.Duration
-	over     bool
+	mu        sync.Mutex
+	began     time.Time
+	failures  []string
+	history   []line
+	forgotten int             // the lines before those
+	guilty    *history.Breach // the first of what the history breaks, for its story
+	runs      []*runRecord
+	cleanups  []func()
+	measured  map[string][]time.Duration
+	over      bool
 }
 
 func newTrial(name string, b Backend, c kase, f core.Features) *trial {
-	return &trial{name: name, backend: b, kase: c, features: f, clock: &wallClock{real: b.WallClock && !c.setsClock}}
+	t := &trial{name: name, backend: b, kase: c, features: f}
+	t.clock = &wallClock{real: b.WallClock && !c.setsClock, note: func(by time.Duration, to time.Time) { t.noteClock("", by, to) }}
+	return t
 }
 
 // play runs the case to its end, and what it left to clean up.
@@ -233,7 +238,8 @@ func (t *trial) status(m core.Manager, name string) core.WorkerStatus {
 
 // wallClock is the wall clock of a trial's managers: the runtime's, set apart.
 type wallClock struct {
-	real   bool // it cannot be set
+	real   bool                                 // it cannot be set
+	note   func(by time.Duration, to time.Time) // writes it into the case's history
 	mu     sync.Mutex
 	offset time.Duration
 }
@@ -251,6 +257,7 @@ func (c *wallClock) jump(d time.Duration) {
 		panic("a case that sets the clock in real time must say so: setsClock")
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.offset += d
+	c.mu.Unlock()
+	c.note(d, c.Now())
 }

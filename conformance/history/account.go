@@ -28,9 +28,9 @@ func (j *judge) account() {
 	least, most := j.due(last.Add(-j.w.Jitter-j.p.Lateness)), j.due(j.over(last))+1
 	switch n := len(run) + skips; {
 	case n < least && !j.h.amnesia():
-		j.breach("OBS-2", "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", least, len(run), skips, least-n)
+		j.breach("OBS-2", time.Time{}, "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", least, len(run), skips, least-n)
 	case n > most && !j.h.rough():
-		j.breach("OBS-2", "at most %d slots were due; %d ran and %d were skipped: more than there were", most, len(run), skips)
+		j.breach("OBS-2", time.Time{}, "at most %d slots were due; %d ran and %d were skipped: more than there were", most, len(run), skips)
 	}
 }
 

@@ -24,7 +24,8 @@ type Promise struct {
 type Breach struct {
 	Rule   string // "CLU-2"
 	Worker string
-	Text   string // what is wrong, where and when
+	At     time.Time // when it was broken; zero if that is not one moment
+	Text   string    // what is wrong, where and when
 }
 
 func (b Breach) String() string { return fmt.Sprintf("%s: %s: %s", b.Rule, b.Worker, b.Text) }
@@ -76,8 +77,8 @@ type judge struct {
 	breaches []Breach
 }
 
-func (j *judge) breach(rule, format string, args ...any) {
-	j.breaches = append(j.breaches, Breach{Rule: rule, Worker: j.w.Name, Text: fmt.Sprintf(format, args...)})
+func (j *judge) breach(rule string, at time.Time, format string, args ...any) {
+	j.breaches = append(j.breaches, Breach{Rule: rule, Worker: j.w.Name, At: at, Text: fmt.Sprintf(format, args...)})
 }
 
 // A delivery is a run with all its attempts: a tick under one claim.
@@ -130,7 +131,7 @@ func (j *judge) order() {
 			continue
 		}
 		if latest != nil && d.tick().Slot.Before(latest.tick().Slot) && !j.doomed(d.first()) && !j.forgotten(latest.first().Node, latest.last().Begin) {
-			j.breach("PER-3", "%s came after %s", d, latest)
+			j.breach("PER-3", d.first().Begin, "%s came after %s", d, latest)
 			continue
 		}
 		latest = d
@@ -165,11 +166,11 @@ func (j *judge) fences() {
 		}
 		switch {
 		case d.tick().Fence == 0:
-			j.breach("CLU-9", "%s has no fencing token", d)
+			j.breach("CLU-9", d.first().Begin, "%s has no fencing token", d)
 		case before == nil:
 		case d.tick().Fence < before.tick().Fence,
 			d.tick().Fence == before.tick().Fence && !sameLead(d, before, j.w):
-			j.breach("CLU-9", "%s came after %s", d, before)
+			j.breach("CLU-9", d.first().Begin, "%s came after %s", d, before)
 		}
 		before = d
 	}

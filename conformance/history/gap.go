@@ -31,7 +31,7 @@ func (j *judge) gaps() {
 	for _, s := range spans[1:] {
 		if s.from.After(at) {
 			if by := j.nextBy(at, s.from, excuses); !by.IsZero() && s.from.After(by) {
-				j.breach("CLU-3", "nothing happened from %s to %s, and something was due by %s", clock(at), clock(s.from), clock(by))
+				j.breach("CLU-3", by, "nothing happened from %s to %s, and something was due by %s", clock(at), clock(s.from), clock(by))
 			}
 		}
 		if s.to.After(at) {

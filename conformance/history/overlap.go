@@ -19,7 +19,7 @@ func (j *judge) overlap() {
 		})
 		for _, before := range open {
 			if before.Node == r.Node || !j.mayOverlap(before, r) && !j.doomed(r) {
-				j.breach("CLU-2", "%s on %s began at %s beside %s on %s, which began at %s",
+				j.breach("CLU-2", r.Begin, "%s on %s began at %s beside %s on %s, which began at %s",
 					r.Tick.ID(), r.Node, clock(r.Begin), before.Tick.ID(), before.Node, clock(before.Begin))
 			}
 		}

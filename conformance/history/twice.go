@@ -27,15 +27,15 @@ func (j *judge) again(before, d *delivery) {
 	switch {
 	case j.forgotten(before.first().Node, before.last().Begin):
 	case j.w.AtMostOnce:
-		j.breach("CLU-1", "%s began again, as %s, and is to run at most once", before, d)
+		j.breach("CLU-1", d.first().Begin, "%s began again, as %s, and is to run at most once", before, d)
 	case j.overslept(before, d) && d.tick().Redelivered:
 		// CLU-2 says how long it may go on beside the other.
 	case j.recorded(before) && j.recorded(d):
-		j.breach("CLU-1", "%s was completed, and a second time as %s", before, d)
+		j.breach("CLU-1", d.first().Begin, "%s was completed, and a second time as %s", before, d)
 	case j.recorded(before) && !before.last().End.After(d.first().Begin):
-		j.breach("CLU-1", "%s was completed, and began again as %s", before, d)
+		j.breach("CLU-1", d.first().Begin, "%s was completed, and began again as %s", before, d)
 	case !d.tick().Redelivered && !j.doomed(d.first()):
-		j.breach("CLU-1", "%s began again, as %s, which is not marked as redelivered", before, d)
+		j.breach("CLU-1", d.first().Begin, "%s began again, as %s, which is not marked as redelivered", before, d)
 	}
 }
 
