@@ -139,6 +139,22 @@ var clusterMutants = []mutant{
 			return written
 		},
 	}},
+	{name: "cluster-a-hand-back-is-run-by-nobody", breaks: []string{"STP-9"}, world: wrongWorld{
+		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
+			if next.Again && !before.Again {
+				next.Again, next.Cut = false, false
+			}
+			return written
+		},
+	}},
+	{name: "cluster-a-hand-back-is-a-crash", breaks: []string{"STP-9"}, world: wrongWorld{
+		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
+			if next.Again && !before.Again {
+				next.Crashes++
+			}
+			return written
+		},
+	}},
 	{name: "cluster-a-stop-takes-the-others-leases", breaks: []string{"CLU-12"}, world: wrongWorld{
 		leave: func(l *liar) {
 			l.all(func(name string, lease *ledger.Lease) bool {

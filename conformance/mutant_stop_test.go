@@ -70,6 +70,11 @@ var stopMutants = []mutant{
 		}
 	})},
 
+	{name: "a-hand-back-is-an-error-like-any-other", breaks: []string{"STP-9"}, open: tweaked(insteadOfHandBack(func(err error) error {
+		return errors.New(err.Error())
+	}), nil)},
+	{name: "a-hand-back-is-a-success", breaks: []string{"STP-9"}, open: tweaked(insteadOfHandBack(func(error) error { return nil }), nil)},
+
 	{name: "waits-for-one-run-alone", breaks: []string{"STP-2", "STP-3", "STP-5"}, open: altering(func(a *altered, _ *core.Options) {
 		a.stop = func(ctx context.Context) error {
 			n := a.busy()
@@ -260,4 +265,21 @@ func reporting(change func(*core.StopError) error) func(core.Options) (core.Mana
 			return err
 		}
 	})
+}
+
+// insteadOfHandBack changes what a run returns that hands its tick back.
+func insteadOfHandBack(change func(error) error) func(*core.Worker) {
+	return func(w *core.Worker) {
+		run := w.Run
+		if run == nil {
+			return
+		}
+		w.Run = func(ctx context.Context) error {
+			err := run(ctx)
+			if errors.Is(err, core.ErrHandedBack) {
+				return change(err)
+			}
+			return err
+		}
+	}
 }

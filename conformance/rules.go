@@ -43,6 +43,7 @@ var rules = []Rule{
 	{"STP-6", "Start and stop", `After Stop has returned, nothing of the manager is left: no goroutine, timer or connection, but for a run that ignores its context and is named in the error.`},
 	{"STP-7", "Start and stop", `Stop ends a wait between two attempts at once.`},
 	{"STP-8", "Start and stop", `A run can see that its manager is stopping before its context is cancelled.`},
+	{"STP-9", "Start and stop", `A run that stops early because its manager is stopping can return core.HandBack(err). The tick is handed back as in CLU-11 and counts neither as a failure nor as a crash. On an engine without a cluster the outcome is Cancelled.`},
 	{"PER-1", "Period", `The slots of Every(d) are the multiples of d since the Unix epoch, in UTC, plus an offset where one is given, so a restart never resets the clock and all instances agree; the first run is at the first slot after the worker starts.`},
 	{"PER-2", "Period", `By its instance's clock no run begins before its slot plus jitter, and on an idle machine none later than the lateness that the engine declares.`},
 	{"PER-3", "Period", `No slot runs twice, and a worker's slots run in order.`},

@@ -14,8 +14,8 @@ func (r *run) attempt(ctx context.Context) error {
 	for n := 1; ; n++ {
 		r.attempts = n
 		err := r.once(ctx, n)
-		if err == nil {
-			return nil
+		if err == nil || r.handsBack(err) {
+			return err
 		}
 		if err, r.final = permanent(err); r.final {
 			return err

@@ -35,8 +35,10 @@ func Logger(ctx context.Context) *slog.Logger {
 
 // Stopping returns a channel that is closed when Stop is called on the manager
 // whose run's, or hook's, context this is: well before the context is
-// cancelled, so that a long run can come to a good end (STP-8). Outside of a
-// run it is nil, which is never closed.
+// cancelled, so that a long run can come to a good end (STP-8). A run that stops
+// early for it returns HandBack(err), and its tick is run again on another instance
+// (STP-9); if it returns another error it has failed, and nobody runs the tick again.
+// Outside of a run it is nil, which is never closed.
 func Stopping(ctx context.Context) <-chan struct{} {
 	stopping, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
 	return stopping

@@ -115,8 +115,9 @@ const (
 	Succeeded Outcome = iota + 1
 	// Failed: the run's last attempt failed. Acknowledge the tick, as failed.
 	Failed
-	// Cancelled: Stop or Remove cut the run off, and it has returned (ERR-6).
-	// Hand the tick back, for another instance to run (CLU-11).
+	// Cancelled: Stop or Remove cut the run off, and it has returned (ERR-6), or
+	// it returned HandBack for a Stop (STP-9). Hand the tick back, for another
+	// instance to run (CLU-11).
 	Cancelled
 	// LeaseLost: the delivery's context was cancelled with ErrLeaseLost, and
 	// the run has returned. Drop it: the tick is another's (CLU-10).

@@ -32,6 +32,43 @@ var (
 	ErrNextNotCalled = errors.New("middleware returned without calling next")
 )
 
+// ErrHandedBack is in the error of a run that returned HandBack (STP-9): a
+// middleware or an observer finds it with errors.Is.
+var ErrHandedBack = errors.New("handed back")
+
+// HandBack marks err as the error of a run that stops early because its manager
+// is stopping, which the run sees by Stopping (STP-9):
+//
+//	case <-core.Stopping(ctx):
+//		return core.HandBack(nil) // another instance runs the tick again
+//
+// The run's outcome is Cancelled: it counts neither as a failure nor as a crash,
+// no further attempt is made, and OnError is not called. In a cluster another
+// instance runs the tick again, with Tick.Redelivered set, as after a run that Stop
+// cut off (CLU-11); the tick of an AtMostOnce worker is not run again. Without a
+// cluster nobody runs it again.
+//
+// The error wraps ErrHandedBack and err, which may be nil. Returned while the
+// manager is not stopping it is an ordinary error: the attempt failed. So is a
+// panic with it.
+func HandBack(err error) error { return &handBack{err} }
+
+type handBack struct{ err error }
+
+func (e *handBack) Error() string {
+	if e.err == nil {
+		return ErrHandedBack.Error()
+	}
+	return ErrHandedBack.Error() + ": " + e.err.Error()
+}
+
+func (e *handBack) Unwrap() []error {
+	if e.err == nil {
+		return []error{ErrHandedBack}
+	}
+	return []error{ErrHandedBack, e.err}
+}
+
 // Causes with which a run's context is cancelled; context.Cause tells them.
 var (
 	// ErrStopping: Stop's context ended while the run was in progress (STP-3),

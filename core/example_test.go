@@ -276,6 +276,33 @@ func ExampleLogger() {
 	// Output: level=INFO msg=deleted worker=delete-old-logs attempt=1 files=3
 }
 
+// A run that its manager's Stop interrupts hands its tick back: on a distributed
+// engine another instance runs it again, and here it has been cancelled.
+func ExampleHandBack() {
+	ctx := context.Background()
+	m, _ := native.New(native.Config{}, core.Options{})
+	working := make(chan struct{})
+	_ = m.Add(ctx, core.Worker{
+		Name:       "import",
+		Schedule:   core.Every(time.Hour),
+		RunOnStart: true,
+		Run: func(ctx context.Context) error {
+			close(working)
+			<-core.Stopping(ctx) // between two batches, say
+			return core.HandBack(errors.New("batch 3 of 7 is missing"))
+		},
+	})
+	_ = m.Start(ctx)
+	<-working
+	_ = m.Stop(ctx)
+	w := m.Workers()[0]
+	fmt.Println(w.Failures, "failures;", w.Last.Outcome)
+	fmt.Println(w.Last.Err)
+	// Output:
+	// 0 failures; cancelled
+	// handed back: batch 3 of 7 is missing
+}
+
 // A long run can see that its manager is stopping while its context still
 // lives, and come to a good end.
 func ExampleStopping() {

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -192,7 +193,7 @@ func (r *run) end(err error) {
 	}
 }
 
-// result judges the run by its error and by what cancelled it (ERR-6, CLU-10).
+// result judges the run by its error and by what cancelled it (ERR-6, STP-9, CLU-10).
 func (r *run) result(err error) Result {
 	cause := r.cancelled()
 	switch {
@@ -200,11 +201,19 @@ func (r *run) result(err error) Result {
 		return Result{Outcome: LeaseLost, Err: err}
 	case err == nil:
 		return Result{Outcome: Succeeded}
-	case (cause != nil || r.cutShort) && !isPanic(err):
+	case (cause != nil || r.cutShort || r.handsBack(err)) && !isPanic(err):
 		return Result{Outcome: Cancelled, Err: err}
+	case errors.Is(err, ErrHandedBack):
+		return Result{Outcome: Failed, Err: fmt.Errorf("HandBack was returned although the manager is not stopping: %w", err)}
 	default:
 		return Result{Outcome: Failed, Err: err}
 	}
+}
+
+// handsBack returns whether the run stopped early because its manager is stopping
+// (STP-9).
+func (r *run) handsBack(err error) bool {
+	return r.job.m.isStopping() && errors.Is(err, ErrHandedBack)
 }
 
 func isPanic(err error) bool {

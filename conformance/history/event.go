@@ -48,6 +48,9 @@ type Event struct {
 	Attempt     int       `json:"attempt,omitempty"`
 	Redelivered bool      `json:"redelivered,omitempty"`
 
+	// HandedBack: the function returned core.HandBack.
+	HandedBack bool `json:"handedBack,omitempty"`
+
 	// Err is what the function returned, why its context ended, or what is
 	// wrong with the broker.
 	Err string `json:"error,omitempty"`

@@ -58,6 +58,7 @@ type Run struct {
 	Cause            string    // why the context ended
 	Err              string    // what the function returned
 	Died             time.Time // when its node was killed before it returned
+	HandedBack       bool      // the function returned core.HandBack
 	Disowned         bool      // its manager says that its result is not recorded
 }
 
@@ -118,7 +119,7 @@ func New(events []Event) *History {
 			}
 		case Returned:
 			if known {
-				h.Runs[i].End, h.Runs[i].Err = e.At, e.Err
+				h.Runs[i].End, h.Runs[i].Err, h.Runs[i].HandedBack = e.At, e.Err, e.HandedBack
 			}
 		case Disowned:
 			for i := range h.Runs {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ func (n *Node) Worker(w core.Worker) core.Worker {
 			case !returned:
 				e.Err = "panic or exit"
 			case err != nil:
-				e.Err = err.Error()
+				e.Err, e.HandedBack = err.Error(), errors.Is(err, core.ErrHandedBack)
 			}
 			n.tell(Returned, e)
 		}()

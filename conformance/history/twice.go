@@ -53,6 +53,9 @@ func (j *judge) recorded(d *delivery) bool {
 	if r.End.IsZero() || !r.Lost.IsZero() {
 		return false
 	}
+	if r.HandedBack && len(j.h.suffered(r.Node, r.Begin, r.End, Stopping)) > 0 {
+		return false // STP-9
+	}
 	if r.Err != "" && r.Tick.Attempt < j.w.Retry.MaxAttempts {
 		return false // Stop has ended the wait for the next attempt
 	}
