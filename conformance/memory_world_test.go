@@ -81,7 +81,10 @@ func (w *memoryWorld) Open(node Node, opts core.Options) (core.Manager, error) {
 	if w.wrong.config != nil {
 		w.wrong.config(node, &cfg)
 	}
-	engine := ledger.NewEngine(cfg)
+	engine, err := ledger.NewEngine(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if w.wrong.engine != nil {
 		engine = w.wrong.engine(w, engine)
 	}

@@ -129,7 +129,7 @@ func newEngine(cfg Config, target func(Config) (target, error)) (core.ClusterEng
 		Lateness:   lateness,
 		MinPeriod:  minPeriod,
 		Loses:      loses,
-	}), nil
+	})
 }
 
 const (

@@ -63,7 +63,8 @@ func open(b *testing.B, cfg Config, instance string, wrap func(ledger.Store) led
 	if wrap != nil {
 		store = wrap(store)
 	}
-	engine := ledger.NewEngine(ledger.Config{Name: "nats", Store: store, Lease: cfg.Lease})
+	engine, err := ledger.NewEngine(ledger.Config{Name: "nats", Store: store, Lease: cfg.Lease})
+	require.NoError(b, err)
 	return core.NewManager(engine, core.Options{Instance: instance, Logger: slog.New(slog.DiscardHandler), ConnectTimeout: time.Minute})
 }
 

@@ -28,7 +28,7 @@ func NewEngine(cfg Config) (core.ClusterEngine, error) {
 		Store: newStore(cfg),
 		Lease: cfg.Lease,
 		Loses: cfg.loses(),
-	}), nil
+	})
 }
 
 // loses says what the ledger cannot promise (CLU-13).

@@ -67,6 +67,14 @@ func inClusterOf(t *testing.T, k kind, n int, f func(*cluster)) {
 	})
 }
 
+// newEngine is ledger.NewEngine of what it takes.
+func newEngine(t *testing.T, cfg ledger.Config) core.ClusterEngine {
+	t.Helper()
+	engine, err := ledger.NewEngine(cfg)
+	require.NoError(t, err)
+	return engine
+}
+
 // A node is one instance.
 type node struct {
 	cl      *cluster
@@ -97,7 +105,7 @@ func (cl *cluster) join(opts core.Options) *node {
 	if cl.kind.post != nil {
 		cfg.Dispatcher = &mailbox{post: cl.kind.post}
 	}
-	n.m = core.NewManager(ledger.NewEngine(cfg), opts)
+	n.m = core.NewManager(newEngine(cl.t, cfg), opts)
 	cl.nodes = append(cl.nodes, n)
 	return n
 }

@@ -5,7 +5,7 @@
 // broker; the rules of the cluster (CLU-1 to CLU-13) are the engine's, written
 // once. The store does compare-and-set, and where it can it tells of changes:
 //
-//	engine := ledger.NewEngine(ledger.Config{Name: "mine", Store: store})
+//	engine, err := ledger.NewEngine(ledger.Config{Name: "mine", Store: store})
 //	m := core.NewManager(engine, core.Options{})
 //
 // The package ledgertest tests a Store, and the package conformance the engine on

@@ -84,7 +84,7 @@ func (a *account) counts() (ran, skips int) {
 
 // join starts an instance that has one worker.
 func (a *account) join(t *testing.T, name string, store ledger.Store, w core.Worker) core.Manager {
-	m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
+	m := core.NewManager(newEngine(t, ledger.Config{Name: "memory", Store: store}), core.Options{
 		Instance: name, Logger: slog.New(slog.DiscardHandler), Observers: []core.Observer{a.observe},
 	})
 	require.NoError(t, m.Add(t.Context(), w))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,8 +46,13 @@ const DefaultLease = 10 * time.Second
 // that it claims nothing (CLU-8).
 const MaxSkew = 5 * time.Second
 
-// NewEngine returns an engine whose instances share a ledger.
-func NewEngine(cfg Config) core.ClusterEngine {
+// NewEngine returns an engine whose instances share a ledger. It does not connect.
+// The error is a *core.ConfigError for each field of cfg that cannot be right, joined
+// by errors.Join where there are several.
+func NewEngine(cfg Config) (core.ClusterEngine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
 	cfg.Lateness = cmp.Or(cfg.Lateness, 50*time.Millisecond)
 	cfg.MinPeriod = cmp.Or(cfg.MinPeriod, 10*time.Millisecond)
@@ -60,7 +66,39 @@ func NewEngine(cfg Config) core.ClusterEngine {
 		queue:      queue{limit: atOnce},
 		renewer:    queue{limit: atOnce},
 		sender:     queue{limit: atOnce},
+	}, nil
+}
+
+// check returns what in cfg cannot be right.
+func (cfg Config) check() error {
+	var errs []error
+	refuse := func(field, format string, args ...any) {
+		errs = append(errs, &core.ConfigError{Engine: cmp.Or(cfg.Name, "ledger"), Field: field, Err: fmt.Errorf(format, args...)})
 	}
+	if cfg.Name == "" {
+		refuse("Name", "is required: the engine's name, as in \"nats\"")
+	}
+	if isNil(cfg.Store) {
+		refuse("Store", "is required, and is nil")
+	}
+	if cfg.Dispatcher != nil && isNil(cfg.Dispatcher) {
+		refuse("Dispatcher", "is a nil pointer: leave it out if there is no dispatcher")
+	}
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{{"Lease", cfg.Lease}, {"Lateness", cfg.Lateness}, {"MinPeriod", cfg.MinPeriod}} {
+		if d.value < 0 {
+			refuse(d.field, "must not be negative, got %s", d.value)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// isNil returns whether v is nil, or a nil pointer in an interface.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // engine is the rules of the cluster, over a Store.

@@ -20,7 +20,11 @@ func ExampleNewEngine() {
 	ran := make(chan string, 10)
 	var managers []core.Manager
 	for i := range 3 {
-		engine := ledger.NewEngine(ledger.Config{Name: "memory", Store: broker.Store("billing")})
+		engine, err := ledger.NewEngine(ledger.Config{Name: "memory", Store: broker.Store("billing")})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
 		m := core.NewManager(engine, core.Options{Instance: fmt.Sprint("instance-", i), Logger: silent})
 		_ = m.Add(ctx, core.Worker{
 			Name:     "invoices",
@@ -60,7 +64,11 @@ func ExampleMemory() {
 			for range 3 {
 				store := broker.Store("billing")
 				stores = append(stores, store)
-				m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{})
+				engine, err := ledger.NewEngine(ledger.Config{Name: "memory", Store: store})
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := core.NewManager(engine, core.Options{})
 				_ = m.Add(t.Context(), core.Worker{
 					Name:     "invoices",
 					Schedule: core.Every(time.Hour),

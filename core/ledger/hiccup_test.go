@@ -45,7 +45,7 @@ func overtaken(t *testing.T, schedule core.Schedule) {
 	var runs [2]atomic.Int64
 	for i, store := range []ledger.Store{stores[0], &stumbling{MemoryStore: stores[1]}} {
 		name := string(rune('a' + i))
-		m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}),
+		m := core.NewManager(newEngine(t, ledger.Config{Name: "memory", Store: store}),
 			core.Options{Instance: name, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: schedule, Run: func(ctx context.Context) error {
 			runs[i].Add(1)

@@ -43,7 +43,7 @@ func TestSlotsThatPassWhileStopWaits(t *testing.T) {
 func passing(t *testing.T, paused bool) {
 	store := &mute{MemoryStore: ledger.NewMemory().Store("n")}
 	var runs, overlapped, skippedPaused atomic.Int64
-	m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{
+	m := core.NewManager(newEngine(t, ledger.Config{Name: "memory", Store: store}), core.Options{
 		Logger: slog.New(slog.DiscardHandler),
 		Observers: []core.Observer{func(e core.Event) {
 			switch {

@@ -122,7 +122,7 @@ func stress(t *testing.T, seed uint64) {
 			cfg.Lateness = 1 // all claim at once
 		}
 		s.stores = append(s.stores, store)
-		s.nodes = append(s.nodes, core.NewManager(ledger.NewEngine(cfg), core.Options{
+		s.nodes = append(s.nodes, core.NewManager(newEngine(t, cfg), core.Options{
 			Logger: slog.New(slog.DiscardHandler), Instance: fmt.Sprint("n", i), MaxConcurrent: int(seed % 5 / 4 * 2),
 		}))
 	}

@@ -46,7 +46,7 @@ func TestWhatWasAskedForIsReadBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &unheard{Store: ledger.NewMemory().Store("n")}
 		var runs atomic.Int64
-		m := core.NewManager(ledger.NewEngine(ledger.Config{Name: "memory", Store: store}), core.Options{Logger: slog.New(slog.DiscardHandler)})
+		m := core.NewManager(newEngine(t, ledger.Config{Name: "memory", Store: store}), core.Options{Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, m.Add(t.Context(), core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error {
 			runs.Add(1)
 			return nil

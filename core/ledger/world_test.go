@@ -28,7 +28,11 @@ func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, er
 	w.mu.Lock()
 	w.nodes[node.Name] = s
 	w.mu.Unlock()
-	return core.NewManager(ledger.NewEngine(ledger.Config{Name: "ledger", Lease: w.lease, Store: w.store(s)}), opts), nil
+	engine, err := ledger.NewEngine(ledger.Config{Name: "ledger", Lease: w.lease, Store: w.store(s)})
+	if err != nil {
+		return nil, err
+	}
+	return core.NewManager(engine, opts), nil
 }
 
 func (w *world) Cut(node string, cut bool) {

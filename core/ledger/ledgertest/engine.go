@@ -180,7 +180,8 @@ func (t *trial) node(w core.Worker, d ledger.Dispatcher) {
 		t.mu.Unlock()
 		return next(context.WithValue(ctx, runKey{}, r))
 	}
-	engine := ledger.NewEngine(ledger.Config{Name: "ledgertest", Store: store, Dispatcher: d, Lease: lease, Lateness: 1}) // all claim at once
+	engine, err := ledger.NewEngine(ledger.Config{Name: "ledgertest", Store: store, Dispatcher: d, Lease: lease, Lateness: 1}) // all claim at once
+	require.NoError(t, err, "NewEngine")
 	n := &node{link: l, m: core.NewManager(engine, core.Options{
 		Instance: fmt.Sprintf("node-%d", i+1), Logger: slog.New(slog.DiscardHandler), Middleware: []core.Middleware{record},
 	})}
