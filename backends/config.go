@@ -162,6 +162,15 @@ func (c Config) backend() string {
 	return c.Backend
 }
 
+// shownBackend returns the backend's name as it may be shown: a URL in its place
+// may have a password.
+func (c Config) shownBackend() string {
+	if isURL(c.Backend) {
+		return "(a URL)"
+	}
+	return c.backend()
+}
+
 const defaultBackend = "native"
 
 // position returns where a key was given: the zero position where it was not.
@@ -205,11 +214,7 @@ func (c Config) changed(p path) bool {
 // names of the sections and of the workers.
 func (c Config) String() string {
 	var b strings.Builder
-	if backend := c.backend(); isURL(backend) {
-		b.WriteString("backend (a URL)")
-	} else {
-		fmt.Fprintf(&b, "backend %s", backend)
-	}
+	fmt.Fprintf(&b, "backend %s", c.shownBackend())
 	if c.Enabled != nil && !*c.Enabled {
 		b.WriteString(", disabled")
 	}

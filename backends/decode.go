@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -142,9 +143,13 @@ func knownAre(name string, known []string) string {
 // err returns the errors so far as one.
 func (d *decoder) err() error { return errors.Join(d.errs...) }
 
-// clip keeps a text from filling a log.
+// clip keeps a text from filling a log, and a URL in a wrong place from being
+// shown: there may be a password in it.
 func clip(text string) string {
 	const limit = 100
+	if strings.Contains(text, "://") || strings.LastIndexByte(text, '@') > 0 {
+		return "(a URL, which is not shown)"
+	}
 	if len(text) > limit {
 		return text[:limit] + "…"
 	}

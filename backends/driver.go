@@ -22,6 +22,10 @@ import (
 // type is a string, a bool, a number, a time.Duration, an
 // encoding.TextUnmarshaler, a slice of these, or a struct with keys of its own.
 // The zero value of C is the backend as it comes.
+//
+// A key with a word such as password, token or secret in its name holds a secret,
+// which is struck out of errors. The tag secret:"false" says that it holds none: a
+// path, say, as password_file does.
 type Driver[C any] struct {
 	// Name is what a file says after "backend:", and the name of the section:
 	// a lower-case letter, then lower-case letters, digits and "-".

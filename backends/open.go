@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
 // Open returns a manager of the backend that the configuration chooses, which
@@ -83,7 +84,9 @@ func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manage
 // and so is one that is given twice. The name of a backend alone, such as native, is that backend
 // as it comes. The environment is not looked at.
 //
-// The errors do not show the URL: there may be a password in it.
+// A special character in the user or the password is written as % and two
+// hexadecimal digits: # is %23. A URL that could be read in another way than it is
+// meant is refused, and no error shows it: there may be a password in it.
 func ParseURL(rawURL string) (Config, error) {
 	if drivers.named(rawURL) != nil {
 		return Config{Backend: rawURL}, nil
@@ -103,14 +106,11 @@ func ParseURL(rawURL string) (Config, error) {
 	fail := func(format string, args ...any) (Config, error) {
 		return Config{}, &Error{Err: fmt.Errorf(scheme+"://… "+format, args...)}
 	}
-	u, err := parseHosts(rawURL)
-	if err != nil { // not quoted: it shows the part that it could not read
-		return fail("is not a URL; are the special characters in its password percent-encoded?")
-	}
-	params, err := url.ParseQuery(u.RawQuery)
+	u, err := access.ParseURL(rawURL)
 	if err != nil {
-		return fail("has parameters that cannot be read; are their special characters percent-encoded?")
+		return fail("%w", err)
 	}
+	params := u.Query()
 	cfg, s := Config{Backend: d.name}, &section{url: u}
 	keep := url.Values{}
 	known := slices.Concat([]string{"namespace"}, names(d.keys), d.params)
@@ -119,6 +119,8 @@ func ParseURL(rawURL string) (Config, error) {
 	}
 	for name, values := range params {
 		switch {
+		case !slices.Contains(known, name) && access.HidesParameters(u):
+			return fail("%w", access.ErrParameter)
 		case !slices.Contains(known, name):
 			return fail("has an unknown parameter %q%s", clip(name), knownAre(name, known))
 		case slices.Contains(d.params, name):
@@ -137,33 +139,6 @@ func ParseURL(rawURL string) (Config, error) {
 		return Config{}, err
 	}
 	return cfg, nil
-}
-
-// parseHosts is url.Parse of a URL that may have several hosts, divided by
-// commas, as those of clusters do; they are all in the URL's Host.
-func parseHosts(rawURL string) (*url.URL, error) {
-	scheme, rest, _ := strings.Cut(rawURL, "://")
-	tail := ""
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest, tail = rest[:i], rest[i:]
-	}
-	at := strings.LastIndexByte(rest, '@') + 1
-	user, hosts := rest[:at], rest[at:]
-	list := strings.Split(hosts, ",")
-	if len(list) == 1 {
-		return url.Parse(rawURL)
-	}
-	for _, host := range list {
-		if u, err := url.Parse(scheme + "://" + host); err != nil || host == "" || u.Host != host {
-			return nil, errors.New("a host cannot be read")
-		}
-	}
-	u, err := url.Parse(scheme + "://" + user + list[0] + tail)
-	if err != nil {
-		return nil, err
-	}
-	u.Host = hosts
-	return u, nil
 }
 
 // unknownScheme says which there are, or which import is missing.

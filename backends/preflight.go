@@ -26,7 +26,7 @@ func Preflight(ctx context.Context, cfg Config, opts core.Options, add func(cont
 	if now == nil {
 		now = time.Now
 	}
-	r = Report{Backend: cfg.backend(), Now: now(), Disabled: opts.Disabled || cfg.Enabled != nil && !*cfg.Enabled}
+	r = Report{Backend: cfg.shownBackend(), Now: now(), Disabled: opts.Disabled || cfg.Enabled != nil && !*cfg.Enabled}
 	fail := func(err error) {
 		if err != nil {
 			r.Errors = append(r.Errors, err)
@@ -48,7 +48,7 @@ func Preflight(ctx context.Context, cfg Config, opts core.Options, add func(cont
 	}
 	d, own, _ := cfg.prepare() // as Open did
 	if d.remote && !r.Disabled {
-		r.Reached, err = d.tryReach(ctx, own, opts.ConnectTimeout)
+		r.Reached, err = d.tryReach(ctx, cfg, own, opts.ConnectTimeout)
 		fail(err)
 	}
 	fail(adding)
@@ -57,7 +57,7 @@ func Preflight(ctx context.Context, cfg Config, opts core.Options, add func(cont
 }
 
 // tryReach asks the backend whether its broker is there.
-func (d *driver) tryReach(ctx context.Context, own any, limit time.Duration) (bool, error) {
+func (d *driver) tryReach(ctx context.Context, cfg Config, own any, limit time.Duration) (bool, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		if limit <= 0 {
 			limit = reachTimeout
@@ -67,6 +67,9 @@ func (d *driver) tryReach(ctx context.Context, own any, limit time.Duration) (bo
 		defer cancel()
 	}
 	if err := d.reach(ctx, own); err != nil {
+		if _, ok := errors.AsType[*core.ConfigError](err); ok { // a file that the configuration names
+			return false, d.refused(cfg, own, err)
+		}
 		return false, &Error{Key: d.name, Err: d.scrub(own, err, d.message(err))}
 	}
 	return true, nil

@@ -11,7 +11,7 @@ import (
 
 // A Report is what Preflight found.
 type Report struct {
-	Backend  string
+	Backend  string        // "(a URL)" if one was given in place of a name
 	Now      time.Time     // from when on the slots are
 	Disabled bool          // the whole: nothing will run, and no broker was tried
 	Features core.Features // the engine's; zero where it does not open

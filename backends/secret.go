@@ -6,10 +6,9 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-)
 
-// struck stands where a password stood.
-const struck = "*****"
+	"github.com/seed-891a2e1b/tickwork/internal/access"
+)
 
 // scrub returns an error with the message, out of which it strikes the passwords
 // of a backend's configuration, and of further texts. It is the second line:
@@ -18,16 +17,16 @@ func (d *driver) scrub(cfg any, err error, message string, texts ...string) erro
 	// net/url and those who quote it show the part of a URL that they could
 	// not read, and that may be half a password.
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" {
-		return &scrubbed{errors.New("a URL cannot be read; are the special characters in its password percent-encoded?"), err}
+		return access.Reworded(err, "a URL cannot be read; "+access.Advice)
 	}
-	message = userinfo.ReplaceAllString(message, "//"+struck+"@")
+	message = userinfo.ReplaceAllString(message, "//"+access.Struck+"@")
 	for _, s := range append(d.secrets(cfg), credentials(texts...)...) {
 		message = strike(message, s)
 	}
 	if message == err.Error() {
 		return err
 	}
-	return &scrubbed{errors.New(message), err}
+	return access.Reworded(err, message)
 }
 
 // userinfo matches what stands before the @ of a URL.
@@ -38,28 +37,20 @@ var userinfo = regexp.MustCompile(`//[^/\s"'` + "`" + `]*@`)
 func strike(text, secret string) string {
 	const short = 4
 	if len(secret) >= short {
-		return strings.ReplaceAll(text, secret, struck)
+		return access.Strike(strings.ReplaceAll(text, secret, access.Struck), secret)
 	}
 	value := regexp.MustCompile(`(["'` + "`" + `=:])` + regexp.QuoteMeta(secret) + `([^\pL\pN]|$)`)
-	return value.ReplaceAllString(text, "${1}"+struck+"${2}")
+	return value.ReplaceAllString(text, "${1}"+access.Struck+"${2}")
 }
 
-// scrubbed is an error with another message.
-type scrubbed struct{ message, err error }
-
-func (s *scrubbed) Error() string { return s.message.Error() }
-
-// Is and As look at what was scrubbed; Unwrap would show it.
-func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
-func (s *scrubbed) As(target any) bool   { return errors.As(s.err, target) }
-
 // secrets returns the texts in a configuration that must not be shown: those
-// whose key says so, and those before the @ of a URL.
+// whose key says so, unless the field's tag says secret:"false", and those before
+// the @ of a URL.
 func (d *driver) secrets(cfg any) []string {
 	var list []string
 	for _, k := range d.keys {
 		for _, text := range textsOf(reflect.ValueOf(cfg).Elem().FieldByIndex(k.index)) {
-			if secretKey(k.name) {
+			if access.IsSecret(k.name) && d.config.FieldByIndex(k.index).Tag.Get("secret") != "false" {
 				list = append(list, text)
 			}
 			list = append(list, credentials(text)...)
@@ -86,15 +77,6 @@ func textsOf(v reflect.Value) []string {
 		return list
 	}
 	return nil
-}
-
-func secretKey(name string) bool {
-	for _, word := range []string{"pass", "pwd", "secret", "token", "seed", "nkey", "cred", "auth", "private"} {
-		if strings.Contains(strings.ToLower(name), word) {
-			return true
-		}
-	}
-	return false
 }
 
 // credentials returns what stands before the @ in texts that are URLs, or lists

@@ -3,6 +3,7 @@ package asynq
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/core"
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
 // Config is the asynq engine's configuration. The zero value is a Redis on this
@@ -28,10 +30,29 @@ type Config struct {
 	// ParseClusterURL, but for those that read from replicas. Of a Sentinel's URL
 	// the user is the Sentinel's, and the parameters username and password are
 	// for Redis. Empty is DefaultURL.
+	//
+	// A special character in a user or a password is written as % and two
+	// hexadecimal digits: # is %23. A URL that cannot be read for certain is refused.
 	URL string `yaml:"url"`
 
-	// Client is one that the program has already, in place of URL: of one server, of
-	// a Sentinel or of a Redis Cluster, not a Ring. It is never closed. Its
+	// URLFile is the path of a file with the URL, in place of URL. Start reads it,
+	// as it reads every file that is named here, and leaves out a line end at the
+	// end.
+	URLFile string `yaml:"url_file" secret:"false"`
+
+	// User and Password, or the content of PasswordFile, are for a URL that has
+	// neither. They need no escaping. A password alone is the default user's. With
+	// a Sentinel's URL they are for Redis.
+	User         string `yaml:"user"`
+	Password     string `yaml:"password"`
+	PasswordFile string `yaml:"password_file" secret:"false"`
+
+	// TLS is for a Redis whose certificate the system does not know, or that
+	// wants to see one. The URL's scheme must be one with TLS, such as rediss.
+	TLS TLS `yaml:"tls"`
+
+	// Client is one that the program has already, in place of all that is above: of
+	// one server, of a Sentinel or of a Redis Cluster, not a Ring. It is never closed. Its
 	// ContextTimeoutEnabled must be true, it must not read from replicas, and its
 	// timeouts should be well under a fifth of the lease.
 	Client redis.UniversalClient
@@ -67,6 +88,14 @@ type Config struct {
 	// a worker's first tick after a start and for those of Trigger, which tell of
 	// no period. One that has failed stays for as long as asynq keeps it.
 	Retention time.Duration `yaml:"retention"`
+}
+
+// TLS is what a TLS connection may need: paths of PEM files, and a name.
+type TLS struct {
+	CA         string `yaml:"ca"`          // the authorities that sign the server's certificate
+	Cert       string `yaml:"cert"`        // this client's certificate
+	Key        string `yaml:"key"`         // and its key
+	ServerName string `yaml:"server_name"` // the name in the server's certificate, if it is not the URL's host
 }
 
 // Defaults, and bounds.
@@ -155,6 +184,8 @@ func (cfg Config) validate() error {
 		return refuse("Concurrency", fmt.Errorf("%d is less than none", cfg.Concurrency))
 	case cfg.Retention != 0 && cfg.Retention < time.Second:
 		return refuse("Retention", fmt.Errorf("%s is shorter than a second", cfg.Retention))
+	case access.LooksLikeURL(cfg.Namespace):
+		return refuse("Namespace", errors.New("looks like a URL, which is not shown here; it is up to 64 letters, digits and . _ -"))
 	case !goodNamespace(cfg.Namespace):
 		return refuse("Namespace", fmt.Errorf("%.80q is not up to 64 letters, digits and . _ -", cfg.Namespace))
 	}
@@ -195,6 +226,9 @@ func Reach(ctx context.Context, cfg Config) error {
 	}
 	client, err := t.connect(ctx, core.Host{})
 	if err != nil {
+		if _, ok := errors.AsType[*core.ConfigError](err); ok {
+			return err
+		}
 		return fmt.Errorf("asynq: %w", err)
 	}
 	return t.close(client)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
@@ -22,19 +21,41 @@ type target struct {
 	lent    redis.UniversalClient // the program's own
 	open    func() redis.UniversalClient
 	address string // for people; without a password
+	secrets []string
+
+	// late reads the files with secrets and certificates, and returns the target
+	// with what they say. It is nil if there are none.
+	late func() (target, error)
 }
 
-// newTarget looks at a configuration. It connects to nothing.
+// newTarget checks a configuration. It connects to nothing and reads no file.
 func newTarget(cfg Config) (target, error) {
-	switch {
-	case cfg.Client != nil && cfg.URL != "":
-		return target{}, refuse("Client", errors.New("Config has a URL and a Client, and can have one of them"))
-	case cfg.Client != nil:
+	if err := cfg.validateAccess(); err != nil {
+		return target{}, err
+	}
+	if cfg.Client != nil {
 		return lentTarget(cfg.Client)
 	}
-	t, err := urlTarget(cmp.Or(cfg.URL, DefaultURL), patience(cfg.Lease))
-	if err != nil {
-		return target{}, refuse("URL", err)
+	if !cfg.hasFiles() {
+		return urlTarget(cfg, true)
+	}
+	t := target{address: "the URL in " + cfg.URLFile}
+	if cfg.URLFile == "" { // the rest can be checked now
+		known := cfg
+		if cfg.PasswordFile != "" {
+			known.Password = "in the file"
+		}
+		var err error
+		if t, err = urlTarget(known, false); err != nil {
+			return target{}, err
+		}
+	}
+	t.late = func() (target, error) {
+		read, err := cfg.read()
+		if err != nil {
+			return target{}, err
+		}
+		return urlTarget(read, true)
 	}
 	return t, nil
 }
@@ -59,67 +80,6 @@ func lentTarget(client redis.UniversalClient) (target, error) {
 		return target{}, refuse("Client", errors.New("its ContextTimeoutEnabled must be true, so that a lease is given up in time when Redis does not answer"))
 	}
 	return t, nil
-}
-
-// urlTarget reads a URL. Its errors do not show it: there may be a password in
-// it, and half of one in what cannot be read.
-func urlTarget(raw string, wait time.Duration) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, errors.New("is not a URL; are the special characters in its password percent-encoded?")
-	}
-	scheme, kind, _ := strings.Cut(u.Scheme, "-")
-	if _, ok := schemes[u.Scheme]; !ok {
-		return target{}, fmt.Errorf("its scheme is none of %s", strings.Join(Schemes(), ", "))
-	}
-	if scheme != "unix" && (strings.Count(u.Path, "/") > 1 || strings.Trim(u.Path, "/0123456789") != "") {
-		return target{}, errors.New("its path is not the number of a database; are the special characters in its password percent-encoded?")
-	}
-	hosts := strings.Split(u.Host, ",")
-	if len(hosts) > 1 && kind == "" {
-		return target{}, fmt.Errorf("has several hosts, which are for %s-cluster and %[1]s-sentinel", scheme)
-	}
-	query := u.Query()
-	query["addr"] = append(hosts[1:], query["addr"]...)
-	if len(query["addr"]) == 0 {
-		delete(query, "addr")
-	}
-	u.Scheme, u.Host, u.RawQuery = scheme, hosts[0], query.Encode()
-	plain := u.String()
-	switch kind {
-	case "cluster":
-		o, err := redis.ParseClusterURL(plain)
-		if err != nil {
-			return target{}, err
-		}
-		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return target{}, errReplicas
-		}
-		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
-		o.MaintNotificationsConfig = noNotices()
-		return target{address: strings.Join(o.Addrs, ","), open: func() redis.UniversalClient { return redis.NewClusterClient(o) }}, nil
-	case "sentinel":
-		o, err := redis.ParseFailoverURL(plain)
-		if err != nil {
-			return target{}, err
-		}
-		if o.MasterName == "" {
-			return target{}, errors.New("has no master_name, which a Sentinel is asked for")
-		}
-		if o.ReplicaOnly || o.RouteByLatency || o.RouteRandomly {
-			return target{}, errReplicas
-		}
-		limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
-		address := o.MasterName + " of the Sentinels " + strings.Join(o.SentinelAddrs, ",")
-		return target{address: address, open: func() redis.UniversalClient { return redis.NewFailoverClient(o) }}, nil
-	}
-	o, err := redis.ParseURL(plain)
-	if err != nil {
-		return target{}, err
-	}
-	limits{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.MaxRetries, &o.DialerRetries, &o.Protocol, &o.PipelinePoolSize, &o.ContextTimeoutEnabled, o.TLSConfig}.set(wait)
-	o.MaintNotificationsConfig = noNotices()
-	return target{address: o.Addr, open: func() redis.UniversalClient { return redis.NewClient(o) }}, nil
 }
 
 // errReplicas refuses what a replica would answer: it may not have yet what was
@@ -160,7 +120,14 @@ func noNotices() *maintnotifications.Config {
 
 // connect makes a client that has reached Redis. It tries until its context ends
 // (STA-6).
-func (t target) connect(ctx context.Context, host core.Host) (redis.UniversalClient, error) {
+func (t *target) connect(ctx context.Context, host core.Host) (redis.UniversalClient, error) {
+	if t.late != nil {
+		read, err := t.late()
+		if err != nil {
+			return nil, err
+		}
+		*t = read
+	}
 	client := t.lent
 	if client == nil {
 		client = t.open()

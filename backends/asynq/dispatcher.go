@@ -83,7 +83,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) e
 		BaseContext:              func() context.Context { return d.life },
 		RetryDelayFunc:           d.elsewhere,
 		IsFailure:                func(error) bool { return false }, // one that is, is archived at once
-		Logger:                   newServerLog(host.Logger),
+		Logger:                   newServerLog(host.Logger, d.store.target.secrets),
 	})
 	if err := d.server.Start(asynq.HandlerFunc(d.handle)); err != nil {
 		d.end()

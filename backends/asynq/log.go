@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
 // serverLog is the log of asynq's server. What it reports of tasks the manager
@@ -13,7 +15,8 @@ import (
 // user, and each such thing not more often than every so often: while Redis is
 // away it repeats itself several times a second.
 type serverLog struct {
-	log *slog.Logger
+	log     *slog.Logger
+	secrets []string // struck out of the messages, which may quote an answer of Redis
 
 	mu   sync.Mutex
 	told map[string]time.Time // by the beginning of the message
@@ -22,23 +25,32 @@ type serverLog struct {
 // quietFor is how long a message is not repeated.
 const quietFor = 30 * time.Second
 
-func newServerLog(log *slog.Logger) *serverLog {
-	return &serverLog{log: log, told: make(map[string]time.Time)}
+func newServerLog(log *slog.Logger, secrets []string) *serverLog {
+	return &serverLog{log: log, secrets: secrets, told: make(map[string]time.Time)}
+}
+
+// message returns what asynq says.
+func (l *serverLog) message(args []any) string {
+	text := fmt.Sprint(args...)
+	for _, secret := range l.secrets {
+		text = access.Strike(text, secret)
+	}
+	return "asynq: " + text
 }
 
 // Debug is not recorded: asynq reports each time that it looks for tasks.
 func (l *serverLog) Debug(...any) {}
 
 // Info records what asynq does.
-func (l *serverLog) Info(args ...any) { l.log.Debug("asynq: " + fmt.Sprint(args...)) }
+func (l *serverLog) Info(args ...any) { l.log.Debug(l.message(args)) }
 
 // Warn records what became of tasks, and of writes that will be tried again.
-func (l *serverLog) Warn(args ...any) { l.log.Debug("asynq: " + fmt.Sprint(args...)) }
+func (l *serverLog) Warn(args ...any) { l.log.Debug(l.message(args)) }
 
 // Error records what has failed.
 func (l *serverLog) Error(args ...any) {
-	message := fmt.Sprint(args...)
-	kind, _, _ := strings.Cut(message, ":")
+	message := l.message(args)
+	kind, _, _ := strings.Cut(strings.TrimPrefix(message, "asynq: "), ":")
 	now := time.Now()
 	l.mu.Lock()
 	again := now.Sub(l.told[kind]) < quietFor
@@ -47,11 +59,11 @@ func (l *serverLog) Error(args ...any) {
 	}
 	l.mu.Unlock()
 	if again {
-		l.log.Debug("asynq: " + message)
+		l.log.Debug(message)
 		return
 	}
-	l.log.Warn("asynq: " + message)
+	l.log.Warn(message)
 }
 
 // Fatal records what asynq takes for the end; it is not the program's.
-func (l *serverLog) Fatal(args ...any) { l.log.Error("asynq: " + fmt.Sprint(args...)) }
+func (l *serverLog) Fatal(args ...any) { l.log.Error(l.message(args)) }

@@ -201,7 +201,7 @@ func TestSourceLosesNoTask(t *testing.T) {
 
 func TestServerLogRepeatsNothing(t *testing.T) {
 	var b bytes.Buffer
-	l := newServerLog(slog.New(slog.NewTextHandler(&b, nil)))
+	l := newServerLog(slog.New(slog.NewTextHandler(&b, nil)), nil)
 	for range 100 {
 		l.Error("Failed to forward scheduled tasks: connection refused")
 		l.Error("Failed to write server state data: connection refused")

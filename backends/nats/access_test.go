@@ -63,7 +63,7 @@ func TestStartSaysWhatItCouldNotReach(t *testing.T) {
 	defer silent.Close()
 	for name, host := range map[string]string{"nobody": closed.Addr().String(), "somebody who says nothing": silent.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
-			why := startFails(t, nats.Config{URL: "nats://me:" + secret + "@" + host + ",nats://" + secret + "@" + host}, 500*time.Millisecond)
+			why := startFails(t, nats.Config{URL: "nats://me:" + secret + "@" + host + ",nats://me:" + secret + "@" + host}, 500*time.Millisecond)
 			assert.Contains(t, why, host)
 			t.Log(why)
 		})

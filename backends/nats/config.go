@@ -3,10 +3,6 @@ package nats
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,19 +18,29 @@ type Config struct {
 	// URL is the address of a server, or those of several of one cluster, with
 	// commas between: "nats://one:4222,nats://two:4222". The schemes are those
 	// of nats.go: nats, tls, ws, wss. User and password, or a token, may stand
-	// before the @, a comma in them as %2C; a path, parameters or a fragment may not.
+	// before the @, the same for each server; a path, parameters or a fragment may
+	// not. A special character in them is written as % and two hexadecimal digits:
+	// a comma is %2C. A URL that cannot be read for certain is refused.
 	// Empty is "nats://127.0.0.1:4222".
 	URL string `yaml:"url"`
 
-	// User and Password, or Token, are those of the URL where it has none.
-	User     string `yaml:"user"`
-	Password string `yaml:"password"`
-	Token    string `yaml:"token"`
+	// URLFile is the path of a file with the URL, in place of URL. Start reads it,
+	// as it reads every file that is named here, and leaves out a line end at the
+	// end.
+	URLFile string `yaml:"url_file" secret:"false"`
+
+	// User and Password, or Token, are for a URL that has neither. They need no
+	// escaping. PasswordFile and TokenFile are paths of files with them.
+	User         string `yaml:"user"`
+	Password     string `yaml:"password"`
+	PasswordFile string `yaml:"password_file" secret:"false"`
+	Token        string `yaml:"token"`
+	TokenFile    string `yaml:"token_file" secret:"false"`
 
 	// Creds is the path of a credentials file (a JWT and its seed), NKey that of
 	// a file with an nkey's seed.
-	Creds string `yaml:"creds"`
-	NKey  string `yaml:"nkey"`
+	Creds string `yaml:"creds" secret:"false"`
+	NKey  string `yaml:"nkey" secret:"false"`
 
 	// TLS is for servers whose certificate the system does not know, or that
 	// want to see one.
@@ -73,11 +79,12 @@ type Config struct {
 	Lease time.Duration `yaml:"lease"`
 }
 
-// TLS is what a TLS connection may need: paths of PEM files.
+// TLS is what a TLS connection may need: paths of PEM files, and a name.
 type TLS struct {
-	CA   string `yaml:"ca"`   // the authorities that servers are to be signed by
-	Cert string `yaml:"cert"` // this client's certificate
-	Key  string `yaml:"key"`  // and its key
+	CA         string `yaml:"ca"`          // the authorities that sign the servers' certificates
+	Cert       string `yaml:"cert"`        // this client's certificate
+	Key        string `yaml:"key"`         // and its key
+	ServerName string `yaml:"server_name"` // the name in the servers' certificates, if it is not the URL's host
 }
 
 // DefaultLease is the lease where none is given: longer than an election.
@@ -94,41 +101,7 @@ func (c Config) check() error {
 	refuse := func(field, format string, args ...any) {
 		errs = append(errs, &core.ConfigError{Engine: "nats", Field: field, Err: fmt.Errorf(format, args...)})
 	}
-	if _, err := c.servers(); err != nil {
-		refuse("URL", "%w", err)
-	}
-	if c.Conn != nil {
-		if c.URL != "" || c.User != "" || c.Password != "" || c.Token != "" || c.Creds != "" || c.NKey != "" || c.TLS != (TLS{}) || len(c.Options) > 0 {
-			refuse("Conn", "is given, and so is how to make another connection")
-		}
-	}
-	if c.Password != "" && c.User == "" {
-		refuse("Password", "is given without a User")
-	}
-	if n := count(c.User != "", c.Token != "", c.Creds != "", c.NKey != ""); n > 1 {
-		refuse("User, Token, Creds, NKey", "one of them is enough, %d are given", n)
-	}
-	if users := c.users(); users > 0 {
-		switch {
-		case c.NKey != "":
-			refuse("URL", "says who connects, and so does NKey")
-		case users < len(c.urls()) && c.User == "" && c.Token == "" && len(c.Options) == 0:
-			refuse("URL", "says for some of its servers who connects, and for others not: use User and Password, or Token")
-		}
-	}
-	for _, file := range []struct{ field, path string }{
-		{"Creds", c.Creds}, {"NKey", c.NKey}, {"TLS.CA", c.TLS.CA}, {"TLS.Cert", c.TLS.Cert}, {"TLS.Key", c.TLS.Key},
-	} {
-		if isContent(file.path) {
-			refuse(file.field, "is to be the path of a file, and seems to be what is in it, which is not shown here")
-		}
-	}
-	if c.TLS.Cert != "" && c.TLS.Key == "" {
-		refuse("TLS.Cert", "is given without a Key")
-	}
-	if c.TLS.Key != "" && c.TLS.Cert == "" {
-		refuse("TLS.Key", "is given without a Cert")
-	}
+	c.checkAccess(refuse)
 	if !goodNamespace(c.Namespace) {
 		refuse("Namespace", "up to 64 letters, digits and . _ -")
 	}
@@ -142,33 +115,6 @@ func (c Config) check() error {
 		refuse("Lease", "%s is less than %s", c.Lease, minLease)
 	}
 	return errors.Join(errs...)
-}
-
-// content is what a credential begins with, or has in it: a seed, a JWT, what a PEM file
-// has in base 64, such a file in base 64, or the lines of a file.
-var content = regexp.MustCompile(`^["']?S[A-Z][A-Z2-7]{40,}|^eyJ|^MI[IG][A-Za-z0-9+/=]{40,}|^LS0t|-----BEGIN|\n`)
-
-// isContent tells whether what should be a path is the content of a file: an error
-// would show it.
-func isContent(path string) bool { return content.MatchString(strings.TrimSpace(path)) }
-
-// users is how many of the URLs say who connects.
-func (c Config) users() (n int) {
-	for _, text := range c.urls() {
-		if u, err := url.Parse(text); err == nil && u.User != nil {
-			n++
-		}
-	}
-	return n
-}
-
-func count(conditions ...bool) (n int) {
-	for _, is := range conditions {
-		if is {
-			n++
-		}
-	}
-	return n
 }
 
 func goodNamespace(s string) bool {
@@ -192,43 +138,4 @@ func (c Config) bucket() bucket {
 	}
 	b.name = "tickwork_" + escape(namespace)
 	return b
-}
-
-// servers are the hosts to connect to, as an error may name them. What the URLs
-// say before the @ is secret, and so is a URL that cannot be read.
-func (c Config) servers() ([]string, error) {
-	var hosts []string
-	for _, text := range c.urls() {
-		u, err := url.Parse(text)
-		switch {
-		case err != nil:
-			return nil, errors.New("cannot be read; are the special characters in its password percent-encoded?")
-		case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
-			return nil, errors.New("does not begin with nats://, tls://, ws:// or wss://")
-		case u.Host == "":
-			return nil, errors.New("has no host")
-		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-			return nil, errors.New("has more than a host, and a NATS URL has no path, parameters or fragment; are the special characters in its password percent-encoded?")
-		}
-		hosts = append(hosts, u.Scheme+"://"+u.Host)
-	}
-	return hosts, nil
-}
-
-// urls are those of URL, each with a scheme.
-func (c Config) urls() []string {
-	var list []string
-	for text := range strings.SplitSeq(c.URL, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		if !strings.Contains(text, "://") {
-			text = "nats://" + text
-		}
-		list = append(list, text)
-	}
-	if len(list) == 0 {
-		list = []string{nats.DefaultURL}
-	}
-	return list
 }

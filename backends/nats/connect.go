@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
 // The connection's figures.
@@ -25,7 +26,7 @@ const (
 // options are those of a connection of our own. A connection is never given up,
 // and nothing is kept to be sent after a reconnect: a claim that came so late
 // would be believed by nobody, and hold a worker up for a lease.
-func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
+func (l *link) options(c Config, who []nats.Option, host core.Host) []nats.Option {
 	list := []nats.Option{
 		nats.Name("tickwork " + host.Instance),
 		nats.RetryOnFailedConnect(true),
@@ -36,6 +37,7 @@ func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
 		nats.PingInterval(pingInterval),
 		nats.IgnoreAuthErrorAbort(), // credentials may be right again; Start looks for itself
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			err = l.scrub(err)
 			host.Logger.Warn("nats: error on the connection", "error", err)
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				l.mu.Lock()
@@ -44,22 +46,9 @@ func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
 			}
 		}),
 	}
-	switch {
-	case c.User != "":
-		list = append(list, nats.UserInfo(c.User, c.Password))
-	case c.Token != "":
-		list = append(list, nats.Token(c.Token))
-	case c.Creds != "":
-		list = append(list, nats.UserCredentials(c.Creds))
-	case c.NKey != "":
-		nkey, err := nats.NkeyOptionFromSeed(c.NKey)
-		if err != nil {
-			return nil, fmt.Errorf("read the nkey's seed: %w", err)
-		}
-		list = append(list, nkey)
-	}
+	list = append(list, who...)
 	if c.TLS != (TLS{}) {
-		list = append(list, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12}))
+		list = append(list, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLS.ServerName}))
 	}
 	if c.TLS.CA != "" {
 		list = append(list, nats.RootCAs(c.TLS.CA))
@@ -67,18 +56,19 @@ func (l *link) options(c Config, host core.Host) ([]nats.Option, error) {
 	if c.TLS.Cert != "" {
 		list = append(list, nats.ClientCert(c.TLS.Cert, c.TLS.Key))
 	}
-	return append(list, c.Options...), nil
+	return append(list, c.Options...)
 }
 
 // link is the connection, ours or the program's, and what is known of it without
 // asking it: while it dials, its methods wait.
 type link struct {
-	nc      *nats.Conn
-	own     bool
-	servers []string
-	status  chan nats.Status
-	back    func() // called when the connection is there again
-	done    chan struct{}
+	nc       *nats.Conn
+	own      bool
+	servers  []string
+	password string // or the token, of our own connection
+	status   chan nats.Status
+	back     func() // called when the connection is there again
+	done     chan struct{}
 
 	mu        sync.Mutex
 	up        bool
@@ -91,8 +81,12 @@ type link struct {
 func connect(ctx context.Context, c Config, host core.Host) (*link, error) {
 	l := &link{nc: c.Conn, own: c.Conn == nil, done: make(chan struct{})}
 	if l.own {
-		l.servers, _ = c.servers()
-		if err := l.dial(ctx, c, host); err != nil {
+		how, err := c.connection()
+		if err != nil {
+			return nil, err
+		}
+		l.servers, l.password = how.servers, how.password
+		if err := l.dial(ctx, c, how.who, host); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", l.name(), err)
 		}
 	} else {
@@ -111,28 +105,28 @@ func connect(ctx context.Context, c Config, host core.Host) (*link, error) {
 	return l, nil
 }
 
+// scrub strikes the password out of an error, which may quote a server.
+func (l *link) scrub(err error) error { return access.Scrub(err, l.password) }
+
 func (l *link) name() string { return strings.Join(l.servers, ", ") }
 
 // dial makes the connection. Nats.Connect knows no context: when that ends first,
 // what it returns is closed.
-func (l *link) dial(ctx context.Context, c Config, host core.Host) error {
-	options, err := l.options(c, host)
-	if err != nil {
-		return err
-	}
+func (l *link) dial(ctx context.Context, c Config, who []nats.Option, host core.Host) error {
+	options := l.options(c, who, host)
 	type connected struct {
 		nc  *nats.Conn
 		err error
 	}
 	done := make(chan connected, 1)
 	go func() {
-		nc, err := nats.Connect(strings.Join(c.urls(), ","), options...)
+		nc, err := nats.Connect(strings.Join(l.servers, ","), options...)
 		done <- connected{nc, err}
 	}()
 	select {
 	case got := <-done:
 		l.nc = got.nc
-		return got.err
+		return l.scrub(got.err)
 	case <-ctx.Done():
 		go func() {
 			if got := <-done; got.nc != nil {
@@ -148,7 +142,7 @@ func (l *link) dial(ctx context.Context, c Config, host core.Host) error {
 func (l *link) await(ctx context.Context) error {
 	refusals := 0
 	for status := l.nc.Status(); ; {
-		err := l.nc.LastError()
+		err := l.scrub(l.nc.LastError())
 		switch status {
 		case nats.CONNECTED:
 			return nil
@@ -196,7 +190,7 @@ func (l *link) follow() {
 		l.mu.Unlock()
 		switch {
 		case !up:
-			why := l.nc.LastError() // which may wait for a dial
+			why := l.scrub(l.nc.LastError()) // which may wait for a dial
 			l.mu.Lock()
 			l.why = why
 			l.mu.Unlock()
