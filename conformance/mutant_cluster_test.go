@@ -202,6 +202,18 @@ var clusterMutants = []mutant{
 	{name: "cluster-the-last-run-is-ones-own", breaks: []string{"OBS-1"}, world: wrongWorld{
 		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Last = nil; return written },
 	}},
+	{name: "cluster-reports-give-the-last-slot-as-the-first", breaks: []string{"OBS-2"}, world: wrongWorld{
+		node: func(_ *Node, opts *core.Options) {
+			for i, observer := range opts.Observers {
+				opts.Observers[i] = func(e core.Event) {
+					if e.Kind == core.EventSkipped {
+						e.Tick.Slot = e.Last
+					}
+					observer(e)
+				}
+			}
+		},
+	}},
 	{name: "cluster-skips-are-nobodys", breaks: []string{"OBS-2"}, world: wrongWorld{
 		lease: func(_ *liar, before, next *ledger.Lease) verdictOnWrite {
 			// After slots that overlapped two more are passed over, in silence.

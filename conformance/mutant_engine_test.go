@@ -33,7 +33,7 @@ type faults struct {
 	// schedule is called to schedule a job; where it returns false the clock does.
 	schedule func(e *wrongEngine, job *core.Job) bool
 	// due delivers a slot.
-	due func(e *wrongEngine, job *core.Job, slot time.Time, missed int)
+	due func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots)
 	// background runs until the engine stops.
 	background func(ctx context.Context, e *wrongEngine)
 }
@@ -98,7 +98,7 @@ func (e *wrongEngine) Stop(context.Context) error {
 	return nil
 }
 
-func (e *wrongEngine) call(job *core.Job, slot time.Time, missed int) {
+func (e *wrongEngine) call(job *core.Job, slot time.Time, missed core.Slots) {
 	if e.due != nil {
 		e.due(e, job, slot, missed)
 		return
@@ -107,7 +107,7 @@ func (e *wrongEngine) call(job *core.Job, slot time.Time, missed int) {
 }
 
 // deliver is the right way.
-func (e *wrongEngine) deliver(job *core.Job, slot time.Time, missed int) {
+func (e *wrongEngine) deliver(job *core.Job, slot time.Time, missed core.Slots) {
 	e.mu.Lock()
 	e.last[job.Name()] = slot
 	e.mu.Unlock()
@@ -138,7 +138,7 @@ func (e *wrongEngine) lastOf(job *core.Job) time.Time {
 }
 
 // later delivers after a while.
-func (e *wrongEngine) later(d time.Duration, job *core.Job, slot time.Time, missed int) {
+func (e *wrongEngine) later(d time.Duration, job *core.Job, slot time.Time, missed core.Slots) {
 	if d <= 0 {
 		e.deliver(job, slot, missed)
 		return

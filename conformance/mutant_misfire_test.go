@@ -17,27 +17,27 @@ var misfireMutants = []mutant{
 	{name: "never-runs-what-was-missed", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.Misfire = core.SkipMissed }, nil)},
 	{name: "ignores-max-late", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.MaxLate = 0 }, nil)},
 	{name: "does-not-count-what-was-missed", breaks: []string{"PER-7", "OBS-2"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, _ int) { e.deliver(job, slot, 0) },
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, _ core.Slots) { e.deliver(job, slot, core.Slots{}) },
 	})},
-	{name: "runs-the-first-missed-slot", breaks: []string{"PER-7"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
-			if i, ok := job.Schedule().(core.Interval); ok {
-				slot = slot.Add(-time.Duration(missed) * i.Period())
+	{name: "runs-the-first-missed-slot", breaks: []string{"PER-7", "OBS-2"}, open: wrong(faults{
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+			if missed.N > 0 {
+				slot = missed.First
 			}
 			e.deliver(job, slot, missed)
 		},
 	})},
 	{name: "enumerates-what-was-missed", breaks: []string{"PER-7"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
-			for range missed {
-				job.Skip(job.Tick(slot), core.ReasonMissed, 1)
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+			for at := missed.First; missed.N > 0 && !at.After(missed.Last); at = job.Schedule().Next(at) {
+				job.Skip(core.OneSlot(at), core.ReasonMissed)
 			}
-			e.deliver(job, slot, 0)
+			e.deliver(job, slot, core.Slots{})
 		},
 	})},
 	{name: "takes-a-single-late-slot-for-punctual", breaks: []string{"PER-7"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
-			if missed > 0 {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+			if missed.N > 0 {
 				e.deliver(job, slot, missed)
 				return
 			}
@@ -48,7 +48,7 @@ var misfireMutants = []mutant{
 		scheduled: func(e *wrongEngine, job *core.Job) {
 			i, ok := job.Schedule().(core.Interval)
 			if ok && !e.knows(job) && e.host.Now().Minute() > 1 { // most other cases have begun earlier
-				job.Skip(job.Tick(i.Prev(e.host.Now())), core.ReasonMissed, 1)
+				job.Skip(core.OneSlot(i.Prev(e.host.Now())), core.ReasonMissed)
 			}
 		},
 	})},
@@ -89,27 +89,29 @@ var jitterMutants = []mutant{
 		}
 	}, nil)},
 	{name: "has-another-jitter-at-every-slot", breaks: []string{"PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			e.later(left(job)*time.Duration(e.count(job)%2), job, slot, missed)
 		},
 	})},
 	{name: "has-another-jitter-on-every-instance", breaks: []string{"PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			h := fnv.New32a()
 			h.Write([]byte(e.host.Instance + job.Name()))
 			e.later(left(job)*time.Duration(h.Sum32()%1000)/1000, job, slot, missed)
 		},
 	})},
 	{name: "has-the-same-jitter-for-everyone", breaks: []string{"PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) { e.later(left(job), job, slot, missed) },
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+			e.later(left(job), job, slot, missed)
+		},
 	})},
 	{name: "has-twice-the-jitter", breaks: []string{"PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			e.later(job.Worker().Jitter, job, slot, missed)
 		},
 	})},
 	{name: "holds-all-up-after-one-with-jitter", breaks: []string{"PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			wait := time.Duration(0)
 			e.mu.Lock()
 			for name, last := range e.last {
@@ -123,7 +125,7 @@ var jitterMutants = []mutant{
 		},
 	})},
 	{name: "moves-the-slot-by-the-jitter", breaks: []string{"PER-8", "PER-1"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if job.Misfire(slot, missed) {
 				job.Go(context.Background(), job.Tick(slot.Add(job.Jitter())), nil)
 			}

@@ -113,8 +113,30 @@ var skipMutants = []mutant{
 		e.Count = min(e.Count, 1)
 		return true
 	})},
-	{name: "tells-the-observers-no-reason", breaks: []string{"OBS-2", "CTL-4"}, open: telling(func(e *core.Event) bool {
-		e.Reason = core.ReasonOverlap
+	{name: "tells-the-observers-no-reason", breaks: []string{"OBS-2", "CTL-4", "PER-5"}, open: telling(func(e *core.Event) bool {
+		e.Reason = core.ReasonNone
+		return true
+	})},
+	{name: "gives-the-slot-that-runs-as-the-first-that-was-missed", breaks: []string{"OBS-2"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+		if missed.N > 0 {
+			missed.First = slot
+		}
+		e.deliver(job, slot, missed)
+	}})},
+	{name: "gives-the-slot-that-runs-as-the-last-that-was-missed", breaks: []string{"OBS-2"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+		if missed.N > 0 {
+			missed.Last = slot
+		}
+		e.deliver(job, slot, missed)
+	}})},
+	{name: "tells-the-observers-the-last-slot-as-the-first", breaks: []string{"OBS-2"}, open: telling(func(e *core.Event) bool {
+		if e.Kind == core.EventSkipped {
+			e.Tick.Slot = e.Last
+		}
+		return true
+	})},
+	{name: "tells-the-observers-no-last-slot", breaks: []string{"OBS-2"}, open: telling(func(e *core.Event) bool {
+		e.Last = time.Time{}
 		return true
 	})},
 	{name: "tells-the-observers-no-slot", breaks: []string{"OBS-2", "CTL-4"}, open: telling(func(e *core.Event) bool {
@@ -132,8 +154,8 @@ var skipMutants = []mutant{
 			}
 		}
 	})},
-	{name: "passes-over-what-was-missed-in-silence", breaks: []string{"OBS-2", "PER-7"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, _ int) {
-		e.deliver(job, slot, 0)
+	{name: "passes-over-what-was-missed-in-silence", breaks: []string{"OBS-2", "PER-7"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, _ core.Slots) {
+		e.deliver(job, slot, core.Slots{})
 	}})},
 }
 

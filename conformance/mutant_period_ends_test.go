@@ -79,7 +79,7 @@ var delayMutants = []mutant{
 			if !ok || last.IsZero() || now.Sub(last) < d.Delay() || now.Sub(last) > 2*d.Delay() {
 				return false
 			}
-			e.later(1, job, now, 0)
+			e.later(1, job, now, core.Slots{})
 			return true
 		},
 	})},

@@ -33,7 +33,7 @@ var periodMutants = []mutant{
 		return nil
 	})},
 	{name: "slots-in-the-hosts-zone", breaks: []string{"PER-1", "CRN-2", "OBS-3"}, open: wrong(faults{
-		due: func(_ *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(_ *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			tick := job.Tick(slot)
 			tick.Slot = slot.In(time.FixedZone("host", 9*60*60))
 			if job.Misfire(slot, missed) {
@@ -46,13 +46,13 @@ var periodMutants = []mutant{
 			now := e.host.Now()
 			slot, err := job.Next(now.Add(-1))
 			if err == nil && slot.Equal(now) && now.Minute() > 0 && !e.knows(job) { // at midnight all cases start
-				e.deliver(job, slot, 0)
+				e.deliver(job, slot, core.Slots{})
 			}
 		},
 	})},
 
 	{name: "wakes-up-by-the-millisecond", breaks: []string{"PER-2", "PER-4"}, open: func(opts core.Options) (core.Manager, error) {
-		m, err := wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		m, err := wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if s, ok := job.Schedule().(otherNext); ok {
 				slot = s.Schedule.Next(slot.Add(-1))
 			}
@@ -67,7 +67,7 @@ var periodMutants = []mutant{
 		})}, err
 	}},
 	{name: "now-and-then-later-than-it-declares", breaks: []string{"PER-2", "PER-4", "PER-8"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if e.size() == 1 && e.count(job) == 4 {
 				e.later(2*declared.Lateness, job, slot, missed)
 				return
@@ -85,19 +85,19 @@ var periodMutants = []mutant{
 	{name: "repeats-a-slot-when-rescheduled", breaks: []string{"PER-3", "PER-11", "CTL-2"}, open: wrong(faults{
 		scheduled: func(e *wrongEngine, job *core.Job) {
 			if s, ok := job.Schedule().(core.Interval); ok && e.knows(job) {
-				e.deliver(job, s.Prev(e.host.Now()), 0)
+				e.deliver(job, s.Prev(e.host.Now()), core.Slots{})
 			}
 		},
 	})},
 	{name: "loses-slots-of-fifty-workers", breaks: []string{"PER-3"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if e.size() != 50 || e.count(job) != 2 {
 				e.deliver(job, slot, missed)
 			}
 		},
 	})},
 	{name: "swaps-two-slots-of-fifty-workers", breaks: []string{"PER-3"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if e.size() == 50 {
 				switch e.count(job) {
 				case 1:
@@ -111,7 +111,7 @@ var periodMutants = []mutant{
 	})},
 
 	{name: "drifts", breaks: []string{"PER-4"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			e.later(time.Duration(e.count(job)-100)*time.Millisecond, job, slot, missed)
 		},
 	})},
@@ -123,7 +123,7 @@ var periodMutants = []mutant{
 	})},
 
 	{name: "runs-beside-a-triggered-run", breaks: []string{"PER-5"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if !job.Misfire(slot, missed) {
 				return
 			}
@@ -137,14 +137,14 @@ var periodMutants = []mutant{
 		},
 	})},
 	{name: "makes-up-for-an-overlap", breaks: []string{"PER-5", "OBS-2"}, open: wrong(faults{
-		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed int) {
+		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if !job.Misfire(slot, missed) {
 				return
 			}
 			third := e.count(job) == 2
 			job.Go(context.Background(), job.Tick(slot), func(r core.Result) {
 				if third && r.Outcome == core.Skipped && r.Reason == core.ReasonOverlap {
-					e.later(job.Schedule().Next(slot).Sub(slot)*3/4, job, slot, 0)
+					e.later(job.Schedule().Next(slot).Sub(slot)*3/4, job, slot, core.Slots{})
 				}
 			})
 		},

@@ -78,6 +78,29 @@ var skipCases = []kase{
 	}},
 }
 
+// namesWhatWasSkipped wants each report of skipped slots to give the first, the last
+// and their number, and none of them to have run or to be reported twice.
+func (t *trial) namesWhatWasSkipped(watch *watcher, worker string, s core.Schedule) {
+	ran, told := map[time.Time]bool{}, map[time.Time]bool{}
+	for _, slot := range slotsRun(t, worker) {
+		ran[slot.UTC()] = true
+	}
+	for _, e := range watch.seen(core.EventSkipped, worker) {
+		n := 0
+		for slot := s.Next(e.Tick.Slot.Add(-1)); n < e.Count && !slot.After(e.Last); slot = s.Next(slot) {
+			if n == 0 {
+				require.Equal(t, slot.UTC(), e.Tick.Slot.UTC(), "the first slot of a report (%s)", e.Reason)
+			}
+			require.False(t, ran[slot.UTC()], "the slot %s was reported as skipped (%s), in a report of %d slots from %s to %s, and ran", slot, e.Reason, e.Count, e.Tick.Slot, e.Last)
+			require.False(t, told[slot.UTC()], "the slot %s was reported as skipped twice", slot)
+			told[slot.UTC()] = true
+			n++
+		}
+		require.Equal(t, e.Count, n, "slots from the first of a report, %s, to the last, %s (%s)", e.Tick.Slot, e.Last, e.Reason)
+		require.True(t, told[e.Last.UTC()], "the last slot of a report, %s, is one of the schedule's (%s)", e.Last, e.Reason)
+	}
+}
+
 // accountsFor runs a worker "w" of Every(period) for eight periods, in the
 // middle of each of which it calls during, and wants every slot that fell due to
 // have been run, or skipped for the reason, of which there is at least one; and
@@ -99,6 +122,7 @@ func (t *trial) accountsFor(reason core.SkipReason, w core.Worker, during func(m
 	s := t.status(m, "w")
 	ran := len(slotsRun(t, "w"))
 	assert.EqualValues(t, due, uint64(ran)+s.Skips.Total(), "slots that ran (%d) or were skipped (%+v), of those that fell due", ran, s.Skips)
+	t.namesWhatWasSkipped(watch, "w", core.Every(t.period()))
 	byReason := map[core.SkipReason]uint64{
 		core.ReasonOverlap: s.Skips.Overlap, core.ReasonPaused: s.Skips.Paused,
 		core.ReasonMissed: s.Skips.Missed, core.ReasonRefused: s.Skips.Refused,

@@ -71,7 +71,7 @@ var rules = []Rule{
 	{"CTL-4", "Control while running", `Pause skips slots, with reason paused, until Resume, and they are not made up; Trigger still works. It holds for the whole cluster and outlives its instances.`},
 	{"CTL-5", "Control while running", `A run may call its own manager without deadlock; Stop and Remove of itself, called with the run's own context, do not wait for it.`},
 	{"OBS-1", "Control while running", `Workers reports, for each worker, its schedule, scope, state, next slot, last run (tick, start, duration, attempts, outcome, error, instance) and counts of runs, failures, and skips by reason.`},
-	{"OBS-2", "Control while running", `Every slot that the cluster did not run has a reason: overlap, paused, missed, or refused (over crashed runs, or a run that may begin once and was claimed too late to begin).`},
+	{"OBS-2", "Control while running", `Every slot that the cluster did not run has a reason: overlap, paused, missed, or refused (over crashed runs, or a run that may begin once and was claimed too late to begin). A skipped slot is reported once in the whole cluster. A report gives the first slot, the last slot and their number. None of them is a slot that ran or will run.`},
 	{"OBS-3", "Control while running", `A run's context carries its tick and a logger that has worker, tick, and attempt on every record.`},
 	{"OBS-4", "Control while running", `Middleware wraps every run in the order given, and can put scoped dependencies into the context and release them after.`},
 	{"LNG-1", "Long-running workers", `A worker without a schedule is run once when it starts; Stop, Remove and Pause cancel its context at once, and returning then is its normal end, not a cut-off.`},

@@ -20,7 +20,7 @@ import (
 // called back twice; set back further, it goes on from the new now (PER-11).
 type Clock struct {
 	now func() time.Time
-	due func(job *Job, slot time.Time, missed int)
+	due func(job *Job, slot time.Time, missed Slots)
 
 	mu    sync.Mutex
 	heap  alarmHeap
@@ -57,9 +57,9 @@ type alarm struct {
 
 // NewClock returns a running clock that reads now and calls due for each slot
 // that is due, one at a time and a job's in order, from the clock's goroutine:
-// due must not block. Missed is the number of earlier slots that were passed
-// over; the misfire policy is due's to apply, with job.Misfire.
-func NewClock(now func() time.Time, due func(job *Job, slot time.Time, missed int)) *Clock {
+// due must not block. Missed are the earlier slots that were passed over; the
+// misfire policy is due's to apply, with job.Misfire.
+func NewClock(now func() time.Time, due func(job *Job, slot time.Time, missed Slots)) *Clock {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Clock{
 		now:  now,
@@ -252,7 +252,7 @@ func (a *alarm) regular(now int64) (following int64, ok bool) {
 // and due is called without the mutex: they are not the clock's code.
 func (c *Clock) call(e alarmed, now time.Time) {
 	if e.schedule == nil {
-		c.due(e.job, time.Unix(0, e.slot).UTC(), 0)
+		c.due(e.job, time.Unix(0, e.slot).UTC(), Slots{})
 		return
 	}
 	until := now.Add(-time.Duration(e.job.jitter))

@@ -26,10 +26,10 @@ type clockTest struct {
 func newClockTest(t *testing.T) *clockTest {
 	c := &clockTest{}
 	c.m = NewManager(noEngine{}, Options{Now: c.now, Logger: slog.New(slog.DiscardHandler)}).(*manager)
-	c.clock = NewClock(c.now, func(job *Job, slot time.Time, missed int) {
+	c.clock = NewClock(c.now, func(job *Job, slot time.Time, missed Slots) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.calls = append(c.calls, fmt.Sprintf("%s %s %d", job.Name(), slot.Format("15:04:05"), missed))
+		c.calls = append(c.calls, fmt.Sprintf("%s %s %d", job.Name(), slot.Format("15:04:05"), missed.N))
 	})
 	t.Cleanup(c.clock.Stop)
 	return c

@@ -17,7 +17,7 @@ func (e *timers) Features() core.Features {
 }
 
 func (e *timers) Start(_ context.Context, host core.Host) error {
-	e.clock = core.NewClock(host.Now, func(job *core.Job, slot time.Time, missed int) {
+	e.clock = core.NewClock(host.Now, func(job *core.Job, slot time.Time, missed core.Slots) {
 		if job.Misfire(slot, missed) { // the worker's policy for slots that are overdue
 			job.Go(context.Background(), job.Tick(slot), nil)
 		}

@@ -133,41 +133,53 @@ func (j *Job) Tick(slot time.Time) Tick {
 	return Tick{Worker: j.worker.Name, Slot: slot.Round(0).UTC(), Attempt: 1}
 }
 
-// Misfire applies the worker's misfire policy to a slot that is due, before
-// which missed others were passed over: it counts those, and tells whether the
-// slot is to be delivered; where it is not, it has counted it too (PER-7).
-func (j *Job) Misfire(slot time.Time, missed int) (deliver bool) {
-	if missed > 0 || j.worker.Misfire == SkipMissed || j.worker.MaxLate > 0 {
+// Misfire applies the worker's misfire policy to a slot that is due and to those
+// before it that were missed, as CatchUp and a Clock report them (PER-7). It returns
+// whether the engine must deliver the slot. What is not to run it counts and
+// reports: the missed slots, and the slot itself if the policy passes over it too.
+func (j *Job) Misfire(slot time.Time, missed Slots) (deliver bool) {
+	if missed.N > 0 || j.worker.Misfire == SkipMissed || j.worker.MaxLate > 0 {
 		return j.misfire(slot, missed)
 	}
 	return true
 }
 
-func (j *Job) misfire(slot time.Time, missed int) (deliver bool) {
+func (j *Job) misfire(slot time.Time, missed Slots) (deliver bool) {
 	late := j.m.opts.Now().Sub(slot) - time.Duration(j.jitter)
 	switch w := &j.worker; {
-	case w.Misfire == SkipMissed && (missed > 0 || late > j.m.missedAfter),
+	case w.Misfire == SkipMissed && (missed.N > 0 || late > j.m.missedAfter),
 		w.MaxLate > 0 && late > w.MaxLate:
-		j.skip(j.Tick(slot), ReasonMissed, missed+1)
+		j.Skip(missed.With(slot), ReasonMissed)
 		return false
-	case missed > 0:
-		j.skip(j.Tick(slot), ReasonMissed, missed)
+	case missed.N > 0:
+		j.Skip(missed, ReasonMissed)
 	}
 	return true
 }
 
-// Skip records that slots were passed over, n of them, the first being tick's
-// (OBS-2).
-func (j *Job) Skip(tick Tick, reason SkipReason, n int) { j.skip(tick, reason, n) }
-
-func (j *Job) skip(tick Tick, reason SkipReason, n int) {
-	j.mu.Lock()
-	delay := j.skipLocked(reason, n)
-	j.mu.Unlock()
-	j.skipped(tick, reason, n, delay)
+// Skip counts and reports slots that were not run and will not run (OBS-2). It
+// must be called once for each slot, on one instance of the cluster. Without slots
+// it does nothing.
+func (j *Job) Skip(slots Slots, reason SkipReason) {
+	if slots.N > 0 {
+		j.skip(j.Tick(slots.First), slots, reason)
+	}
 }
 
-// skipLocked counts, and tells whether a Delay's next slot counts from now,
+// SkipTick is Skip for one tick, which may be a manual one.
+func (j *Job) SkipTick(tick Tick, reason SkipReason) { j.skip(tick, slotOf(tick), reason) }
+
+// slotOf returns the slot of a tick as Slots: of a manual tick one that is zero.
+func slotOf(tick Tick) Slots { return OneSlot(tick.Slot) }
+
+func (j *Job) skip(tick Tick, slots Slots, reason SkipReason) {
+	j.mu.Lock()
+	delay := j.skipLocked(reason, slots.N)
+	j.mu.Unlock()
+	j.skipped(tick, slots, reason, delay)
+}
+
+// skipLocked counts, and returns whether a Delay's next slot counts from now,
 // because no run will end from which it could. j.mu is held.
 func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	j.more().skips.add(reason, n)
@@ -178,11 +190,12 @@ func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	return true
 }
 
-// skipped tells the world. j.mu is not held.
-func (j *Job) skipped(tick Tick, reason SkipReason, n int, rearm bool) {
-	j.m.logSkip(tick, reason, n)
+// skipped logs a skip and notifies the observers; tick is that of the first of the
+// slots. j.mu is not held.
+func (j *Job) skipped(tick Tick, slots Slots, reason SkipReason, rearm bool) {
+	j.m.logSkip(tick, slots, reason)
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventSkipped, Tick: tick, Reason: reason, Count: n})
+		j.m.observe(Event{Kind: EventSkipped, Tick: tick, Last: slots.Last.UTC(), Reason: reason, Count: slots.N})
 	}
 	if rearm {
 		j.m.reschedule(j)
@@ -208,7 +221,7 @@ func (j *Job) passed(since time.Time) {
 		reason = ReasonPaused
 	}
 	j.mu.Unlock()
-	j.skip(j.Tick(slot), reason, before+1)
+	j.Skip(before.With(slot), reason)
 }
 
 // Run delivers a tick and waits for its end. It is Go for an engine that has a
@@ -245,7 +258,7 @@ func (j *Job) Go(ctx context.Context, tick Tick, done func(Result)) {
 		j.m.begin(r)
 		return
 	case Skipped:
-		j.skipped(tick, result.Reason, 1, rearm)
+		j.skipped(tick, slotOf(tick), result.Reason, rearm)
 	}
 	if done != nil {
 		done(result)

@@ -56,14 +56,18 @@ func (m *manager) logEnded(r *run, result Result) {
 	m.opts.Logger.LogAttrs(context.Background(), level, message, attrs...)
 }
 
-func (m *manager) logSkip(tick Tick, reason SkipReason, n int) {
+// logSkip logs slots that were skipped; tick is that of the first.
+func (m *manager) logSkip(tick Tick, slots Slots, reason SkipReason) {
 	level := slog.LevelInfo
 	if reason == ReasonMissed || reason == ReasonRefused {
 		level = slog.LevelWarn
 	}
-	if m.enabled(level) {
-		m.opts.Logger.LogAttrs(context.Background(), level, "tickwork: slots skipped",
-			slog.String("worker", tick.Worker), slog.String("tick", tick.ID()),
-			slog.String("reason", reason.String()), slog.Int("count", n))
+	if !m.enabled(level) {
+		return
 	}
+	attrs := []slog.Attr{slog.String("worker", tick.Worker), slog.String("tick", tick.ID()), slog.String("reason", reason.String())}
+	if tick.Manual == "" {
+		attrs = append(attrs, slog.Time("first", slots.First.UTC()), slog.Time("last", slots.Last.UTC()))
+	}
+	m.opts.Logger.LogAttrs(context.Background(), level, "tickwork: slots skipped", append(attrs, slog.Int("count", slots.N))...)
 }

@@ -17,9 +17,11 @@ type Event struct {
 	Result Result
 	// Duration is that of the run (EventEnded).
 	Duration time.Duration
-	// Reason and Count are those of EventSkipped. Where slots were missed, Count
-	// may be more than one, and Tick is the first of them.
+	// Reason, Last and Count are those of EventSkipped: why the slots from Tick.Slot
+	// to Last, Count of them, were not run. Of a single slot Last is Tick.Slot. None
+	// of them ran or will run (OBS-2). Last is in UTC; of a manual tick it is zero.
 	Reason SkipReason
+	Last   time.Time
 	Count  int
 	// Err is why the broker cannot be reached, nil where it can again
 	// (EventBroker), or why a worker broke (EventBroken).

@@ -36,6 +36,25 @@ type Schedule interface {
 // are counted one by one; where there were more, the count says MaxCounted.
 const MaxCounted = 10_000
 
+// Slots are slots of one schedule that belong together, such as those that were
+// missed before one: the first, the last, and how many there are from the first to
+// the last. The zero value is none.
+type Slots struct {
+	First, Last time.Time
+	N           int
+}
+
+// OneSlot returns a single slot as Slots.
+func OneSlot(slot time.Time) Slots { return Slots{First: slot, Last: slot, N: 1} }
+
+// With returns the slots and the one that follows them.
+func (s Slots) With(slot time.Time) Slots {
+	if s.N == 0 {
+		return OneSlot(slot)
+	}
+	return Slots{First: s.First, Last: slot, N: s.N + 1}
+}
+
 // Every is due at each multiple of period since the Unix epoch, in UTC (PER-1):
 // Every(10*time.Minute) at :00, :10, :20, … of every hour, on every instance,
 // whenever it was started. A period of zero or less is refused at Add.
@@ -212,44 +231,58 @@ func next(s Schedule, after time.Time) (slot time.Time, err error) {
 }
 
 // latest returns the last slot of s in [first, now], where first is a slot at or
-// before now, and how many slots from first on lie before it.
-func latest(s Schedule, first, now time.Time) (slot time.Time, missed int, err error) {
+// before now, and the slots from first on that lie before it.
+func latest(s Schedule, first, now time.Time) (slot time.Time, missed Slots, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			slot, missed, err = time.Time{}, 0, fmt.Errorf("the schedule, asked for the latest slot at %s: %w", now.UTC().Format(time.RFC3339Nano), newPanic(p))
+			slot, missed, err = time.Time{}, Slots{}, fmt.Errorf("the schedule, asked for the latest slot at %s: %w", now.UTC().Format(time.RFC3339Nano), newPanic(p))
 		}
 	}()
-	if p, ok := s.(interface{ Prev(time.Time) time.Time }); ok {
-		slot = p.Prev(now)
-		if slot.Before(first) || slot.After(now) {
-			return time.Time{}, 0, fmt.Errorf("%w: Prev(%s) is %s, and %s was a slot", errNotAdvancing,
-				now.UTC().Format(time.RFC3339Nano), slot.UTC().Format(time.RFC3339Nano), first.UTC().Format(time.RFC3339Nano))
-		}
-	} else if slot, err = search(s, first, now); err != nil {
-		return time.Time{}, 0, err
+	slot, err = prev(s, first, now)
+	if err != nil || !slot.After(first) {
+		return slot, Slots{}, err
 	}
-	missed, err = count(s, first, slot)
-	return slot, missed, err
+	last, err := prev(s, first, slot.Add(-1))
+	if err != nil {
+		return time.Time{}, Slots{}, err
+	}
+	n, err := count(s, first, slot)
+	return slot, Slots{First: first, Last: last, N: max(n, 1)}, err
+}
+
+// prev returns the last slot of s in [first, at], where first is a slot at or
+// before at.
+func prev(s Schedule, first, at time.Time) (time.Time, error) {
+	p, ok := s.(interface{ Prev(time.Time) time.Time })
+	if !ok {
+		return search(s, first, at)
+	}
+	slot := p.Prev(at)
+	if slot.Before(first) || slot.After(at) {
+		return time.Time{}, fmt.Errorf("%w: Prev(%s) is %s, and %s was a slot", errNotAdvancing,
+			at.UTC().Format(time.RFC3339Nano), slot.UTC().Format(time.RFC3339Nano), first.UTC().Format(time.RFC3339Nano))
+	}
+	return slot, nil
 }
 
 // CatchUp finds what is to be delivered by an engine that wakes for a slot: first
 // is the slot that it waited for, at or before now, which is the instance's now
-// less the job's jitter. It returns the last slot in [first, now], how many lie
-// before it, and the one that follows, zero where there is none. For a Delay
-// that is first itself, and nothing follows before its run has ended. Where the
-// schedule misbehaves slot is first, and the error is to be reported with
+// less the job's jitter. It returns the last slot in [first, now], those from
+// first on that lie before it, and the one that follows, zero where there is none.
+// For a Delay that is first itself, and nothing follows before its run has ended.
+// Where the schedule misbehaves slot is first, and the error is to be reported with
 // Job.Broke. A Clock does this by itself.
-func CatchUp(s Schedule, first, now time.Time) (slot time.Time, missed int, following time.Time, err error) {
+func CatchUp(s Schedule, first, now time.Time) (slot time.Time, missed Slots, following time.Time, err error) {
 	if isDelay(s) {
-		return first, 0, time.Time{}, nil
+		return first, Slots{}, time.Time{}, nil
 	}
 	following, err = next(s, first)
 	if err != nil || following.IsZero() || following.After(now) {
-		return first, 0, following, err
+		return first, Slots{}, following, err
 	}
 	slot, missed, err = latest(s, first, now)
 	if err != nil {
-		return first, 0, time.Time{}, err
+		return first, Slots{}, time.Time{}, err
 	}
 	following, err = next(s, slot)
 	return slot, missed, following, err

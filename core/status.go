@@ -79,8 +79,10 @@ type SkipReason uint8
 
 // The reasons.
 const (
+	// ReasonNone is the zero value: nothing was skipped.
+	ReasonNone SkipReason = iota
 	// ReasonOverlap: the worker's previous run was still in progress (PER-5).
-	ReasonOverlap SkipReason = iota
+	ReasonOverlap
 	// ReasonPaused: the worker was paused (CTL-4).
 	ReasonPaused
 	// ReasonMissed: it came too late, and the misfire policy passed it over (PER-7).
@@ -90,9 +92,9 @@ const (
 	ReasonRefused
 )
 
-var reasons = [...]string{"overlap", "paused", "missed", "refused"}
+var reasons = [...]string{"none", "overlap", "paused", "missed", "refused"}
 
-// String returns "overlap", "paused", "missed" or "refused".
+// String returns "none", "overlap", "paused", "missed" or "refused".
 func (r SkipReason) String() string {
 	if int(r) < len(reasons) {
 		return reasons[r]

@@ -56,7 +56,7 @@ func (e *engine) Stop(context.Context) error {
 	return nil
 }
 
-func deliver(job *core.Job, slot time.Time, missed int) {
+func deliver(job *core.Job, slot time.Time, missed core.Slots) {
 	if job.Misfire(slot, missed) {
 		job.Go(context.Background(), job.Tick(slot), nil)
 	}

@@ -19,8 +19,12 @@ func (j *judge) account() {
 	}
 	skips := 0
 	for _, s := range j.h.Skips {
-		if s.Worker == j.w.Name && !(s.Reason == core.ReasonRefused.String() && run[s.Slot.UTC()]) {
-			skips += s.Count
+		if s.Worker != j.w.Name || s.Reason == core.ReasonRefused.String() && run[s.Slot.UTC()] {
+			continue
+		}
+		skips += s.Count
+		if !s.Slot.IsZero() {
+			j.named(s, run)
 		}
 	}
 	last := j.h.lastNode()
@@ -31,6 +35,29 @@ func (j *judge) account() {
 		j.breach("OBS-2", time.Time{}, "%d slots were due; %d ran and %d were skipped, so nobody knows of %d", least, len(run), skips, least-n)
 	case n > most && !j.h.rough():
 		j.breach("OBS-2", time.Time{}, "at most %d slots were due; %d ran and %d were skipped: more than there were", most, len(run), skips)
+	}
+}
+
+// named judges what a report of skipped slots says: its first slot, its last and
+// their number agree, and none of them was run.
+func (j *judge) named(s Skip, run map[time.Time]bool) {
+	n, at := 0, s.Slot.Add(-1)
+	for n <= s.Count && at.Before(s.Last) {
+		slot, err := core.NextSlot(j.w.Schedule, at)
+		if err != nil || slot.IsZero() {
+			break
+		}
+		if n == 0 && !slot.Equal(s.Slot) {
+			break // the first is no slot
+		}
+		if run[slot.UTC()] && !j.h.rough() {
+			j.breach("OBS-2", "%s reports at %s that the slot %s is skipped (%s), and it ran", s.Node, clock(s.At), clock(slot), s.Reason)
+		}
+		n, at = n+1, slot
+	}
+	if n != s.Count || !at.Equal(s.Last) {
+		j.breach("OBS-2", "%s reports at %s that %d slots from %s to %s are skipped (%s), which are not those of the schedule",
+			s.Node, clock(s.At), s.Count, clock(s.Slot), clock(s.Last), s.Reason)
 	}
 }
 

@@ -43,7 +43,8 @@ func (b Breach) String() string { return fmt.Sprintf("%s: %s: %s", b.Rule, b.Wor
 //     over, or a time in which there was nobody. A run on a node that is frozen is
 //     a worker that stands still.
 //   - CLU-9: a fencing token that is not greater than that of every claim before.
-//   - OBS-2: slots that were neither run nor reported as skipped, or both.
+//   - OBS-2: slots that were neither run nor reported as skipped, or both; a report
+//     whose first slot, last slot and number do not agree.
 //   - PER-3: slots out of order.
 //
 // Long-running workers have no slots, and so no gaps. A completion counts where

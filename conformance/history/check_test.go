@@ -77,8 +77,27 @@ func (c *call) isCancelled(at float64, cause error) *call {
 	return c
 }
 
+// skip has a node report n slots, the last of which is given; begins says which was
+// the first.
 func (s *story) skip(at float64, node, reason string, slot float64, n int) *story {
-	s.events = append(s.events, Event{At: sec(at), Kind: Skipped, Node: node, Worker: "w", Slot: sec(slot), Reason: reason, Count: n})
+	s.events = append(s.events, Event{At: sec(at), Kind: Skipped, Node: node, Worker: "w", Last: sec(slot), Reason: reason, Count: n})
+	return s
+}
+
+// begins completes the reports of skips: each names as its first slot the one that the
+// schedule has for it.
+func (s *story) begins(schedule core.Schedule) {
+	i, ok := schedule.(core.Interval)
+	for n := range s.events {
+		if e := &s.events[n]; ok && e.Kind == Skipped && e.Slot.IsZero() {
+			e.Slot = e.Last.Add(-time.Duration(e.Count-1) * i.Period())
+		}
+	}
+}
+
+// misnames has a node report n slots as those from first to last.
+func (s *story) misnames(at float64, node string, first, last float64, n int) *story {
+	s.events = append(s.events, Event{At: sec(at), Kind: Skipped, Node: node, Worker: "w", Slot: sec(first), Last: sec(last), Reason: "missed", Count: n})
 	return s
 }
 
@@ -377,12 +396,18 @@ func TestCheck(t *testing.T) {
 			until: 16, want: []string{"OBS-2"}, with: everySecond,
 		},
 		{name: "a-slot-with-two-reasons", story: begun().skip(30, "a", "paused", 30, 1).skip(30, "b", "paused", 30, 1).skip(30, "b", "paused", 30, 1), until: 35, want: []string{"OBS-2"}},
+		{name: "a-report-of-three-slots", story: begun().misnames(55, "a", 30, 50, 3).run(60, "a", 60).ends(61), until: 65, want: []string{"CLU-3"}},
+		{name: "a-report-that-gives-the-last-slot-as-the-first", story: begun().misnames(55, "a", 50, 50, 3).run(60, "a", 60).ends(61), until: 65, want: []string{"CLU-3", "OBS-2"}},
+		{name: "a-report-that-gives-no-last-slot", story: begun().misnames(55, "a", 30, 0, 3).run(60, "a", 60).ends(61), until: 65, want: []string{"CLU-3", "OBS-2"}},
+		{name: "a-report-of-a-time-that-is-no-slot", story: begun().misnames(35, "a", 31, 31, 1).run(40, "a", 40).ends(41), until: 45, want: []string{"CLU-3", "OBS-2"}},
+		{name: "a-report-of-a-slot-that-ran", story: begun().misnames(25, "a", 20, 20, 1).run(40, "a", 40).ends(41), until: 45, want: []string{"CLU-3", "OBS-2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := core.Worker{Name: "w", Schedule: core.Every(10 * time.Second)}
 			if c.with != nil {
 				c.with(&w)
 			}
+			c.story.begins(w.Schedule)
 			h := New(c.story.events)
 			h.Until = sec(c.until)
 			breaches := h.Check(Promise{Workers: []core.Worker{w}, Failover: 15 * time.Second, Lateness: 500 * time.Millisecond})

@@ -55,6 +55,8 @@ type Event struct {
 	// wrong with the broker.
 	Err string `json:"error,omitempty"`
 
-	Reason string `json:"reason,omitempty"`
-	Count  int    `json:"count,omitempty"`
+	// Of Skipped: why the slots from Slot to Last, Count of them, were not run.
+	Reason string    `json:"reason,omitempty"`
+	Last   time.Time `json:"last,omitzero"`
+	Count  int       `json:"count,omitempty"`
 }

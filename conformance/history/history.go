@@ -76,7 +76,8 @@ type Skip struct {
 	At     time.Time
 	Node   string
 	Worker string
-	Slot   time.Time // one of them
+	Slot   time.Time // the first; zero for a manual tick
+	Last   time.Time
 	Reason string
 	Count  int
 }
@@ -130,7 +131,7 @@ func New(events []Event) *History {
 		case Started:
 			h.Nodes[e.Node] = e.At
 		case Skipped:
-			h.Skips = append(h.Skips, Skip{At: e.At, Node: e.Node, Worker: e.Worker, Slot: e.Slot, Reason: e.Reason, Count: e.Count})
+			h.Skips = append(h.Skips, Skip{At: e.At, Node: e.Node, Worker: e.Worker, Slot: e.Slot, Last: e.Last, Reason: e.Reason, Count: e.Count})
 		case Cut, Frozen, BrokerDown:
 			h.Faults = append(h.Faults, Fault{Node: e.Node, What: e.Kind, At: e.At})
 		case Broker:

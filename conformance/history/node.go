@@ -80,7 +80,7 @@ func (n *Node) Observe(e core.Event) {
 			n.tell(Disowned, Event{Worker: e.Tick.Worker, Slot: e.Tick.Slot, Manual: e.Tick.Manual, Fence: e.Tick.Fence})
 		}
 	case core.EventSkipped:
-		n.tell(Skipped, Event{Worker: e.Tick.Worker, Slot: e.Tick.Slot, Manual: e.Tick.Manual, Reason: e.Reason.String(), Count: e.Count})
+		n.tell(Skipped, Event{Worker: e.Tick.Worker, Slot: e.Tick.Slot, Manual: e.Tick.Manual, Last: e.Last, Reason: e.Reason.String(), Count: e.Count})
 	case core.EventBroker:
 		broker := Event{}
 		if e.Err != nil {

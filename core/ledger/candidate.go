@@ -348,12 +348,11 @@ func (c *candidate) passes(slot time.Time) bool {
 		reason = core.ReasonPaused
 	}
 	c.mu.Unlock()
-	n := 1
+	var before core.Slots
 	if first, err := core.NextSlot(c.job.Schedule(), from); err == nil && first.Before(slot) {
-		_, before, _, _ := core.CatchUp(c.job.Schedule(), first, slot)
-		n += before
+		_, before, _, _ = core.CatchUp(c.job.Schedule(), first, slot)
 	}
-	c.job.Skip(c.job.Tick(slot), reason, n)
+	c.job.Skip(before.With(slot), reason)
 	c.answer()
 	return true
 }

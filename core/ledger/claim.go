@@ -11,10 +11,10 @@ import (
 // A plan is the run that a claim is for.
 type plan struct {
 	tick        core.Tick
-	missed      int    // slots before it that were missed
-	redelivered bool   // an earlier run of the tick began
-	repeated    bool   // it is the tick of the record already
-	trigger     string // the trigger that it takes
+	missed      core.Slots // before it
+	redelivered bool       // an earlier run of the tick began
+	repeated    bool       // it is the tick of the record already
+	trigger     string     // the trigger that it takes
 }
 
 // claim takes the lease for a run.
@@ -32,12 +32,11 @@ func (c *candidate) claim(v view, p plan) func() error {
 			next.Crashes, next.Cut = 0, false
 		}
 		next.Manual, next.Tick = p.tick.Manual, p.tick.Slot
-		overlapped := 0
-		var passed time.Time
+		overlap := skipping{reason: core.ReasonOverlap}
 		switch {
 		case p.repeated || p.redelivered:
-			if passed, overlapped = c.passedSince(lease); overlapped > 0 {
-				next.Slot = passed
+			if overlap.slots = c.passedSince(lease); overlap.slots.N > 0 {
+				next.Slot = overlap.slots.Last
 			}
 		case p.tick.Manual == "":
 			next.Slot = p.tick.Slot
@@ -49,7 +48,6 @@ func (c *candidate) claim(v view, p plan) func() error {
 		c.setTaking(p.trigger)
 		defer c.setTaking("")
 		sent := c.e.moment()
-		overlap := skipping{passed, core.ReasonOverlap, overlapped}
 		s := sequel{
 			then: func(rev uint64) {
 				c.report(overlap)
@@ -57,7 +55,7 @@ func (c *candidate) claim(v view, p plan) func() error {
 			},
 			not: c.e.unhold,
 		}
-		if overlapped > 0 || p.missed > 0 || c.neverBegun(tick).n > 0 {
+		if overlap.slots.N > 0 || p.missed.N > 0 || c.neverBegun(tick).slots.N > 0 {
 			s.late = func() {
 				c.report(overlap)
 				c.reportUnbegun(tick, p.missed)
@@ -70,8 +68,8 @@ func (c *candidate) claim(v view, p plan) func() error {
 
 // reportUnbegun reports, of a tick that was claimed and has not begun since its instance
 // knew of that too late, what was passed over with it.
-func (c *candidate) reportUnbegun(tick core.Tick, missed int) {
-	c.report(skipping{tick.Slot, core.ReasonMissed, missed})
+func (c *candidate) reportUnbegun(tick core.Tick, missed core.Slots) {
+	c.report(skipping{missed, core.ReasonMissed})
 	c.report(c.neverBegun(tick))
 }
 
@@ -81,7 +79,7 @@ func (c *candidate) neverBegun(tick core.Tick) skipping {
 	if tick.Manual != "" || tick.Redelivered || !c.job.Worker().AtMostOnce {
 		return skipping{}
 	}
-	return skipping{tick.Slot, core.ReasonRefused, 1}
+	return skipping{core.OneSlot(tick.Slot), core.ReasonRefused}
 }
 
 // setTaking keeps which trigger is being claimed.
@@ -103,19 +101,19 @@ func (e *engine) fence(lease Lease) uint64 {
 	return max(lease.Fence+1, uint64(e.pulse.brokerNow().UnixMicro()))
 }
 
-// skip records that slots are passed over, n of them up to the one given, and the
-// one instance whose record it is reports it (OBS-2).
-func (c *candidate) skip(v view, slot time.Time, reason core.SkipReason, n int) func() error {
+// skip records that slots are passed over, and the one instance whose record it is
+// reports it (OBS-2).
+func (c *candidate) skip(v view, slots core.Slots, reason core.SkipReason) func() error {
 	return func() error {
 		if !c.e.mayHold() {
 			return nil
 		}
 		lease := v.Lease
 		next := lease
-		next.Slot, next.Reason = slot, reason.String()
+		next.Slot, next.Reason = slots.Last, reason.String()
 		next.Base = c.e.host.Now().UTC().Round(0)
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
-		return c.write(next, v.revs, true, c.passing(next, func() { c.report(skipping{slot, reason, n}) }))
+		return c.write(next, v.revs, true, c.passing(next, func() { c.job.Skip(slots, reason) }))
 	}
 }
 
@@ -131,9 +129,9 @@ func (c *candidate) giveUp(v view, why string) func() error {
 		next.Running, next.For, next.Crashes, next.Cut = false, 0, 0, false
 		next.Owner, next.Fence = c.e.host.Instance, c.e.fence(lease)
 		next.Base = c.e.host.Now().UTC().Round(0)
-		passed, overlapped := c.passedSince(lease)
-		if overlapped > 0 {
-			next.Slot = passed
+		passed := c.passedSince(lease)
+		if passed.N > 0 {
+			next.Slot = passed.Last
 		}
 		tick := c.repeat(lease).tick
 		if why == "" {
@@ -141,12 +139,12 @@ func (c *candidate) giveUp(v view, why string) func() error {
 		}
 		return c.write(next, v.revs, false, c.passing(next, func() {
 			if why == "" {
-				c.job.Skip(tick, core.ReasonRefused, 1)
+				c.job.SkipTick(tick, core.ReasonRefused)
 			} else {
 				c.witness(tick, errDied)
 				c.e.host.Logger.Error("ledger: run not repeated", "worker", c.name, "tick", tick.ID(), "instance", lease.Owner, "reason", why)
 			}
-			c.report(skipping{passed, core.ReasonOverlap, overlapped})
+			c.job.Skip(passed, core.ReasonOverlap)
 		}))
 	}
 }
@@ -188,7 +186,7 @@ func (c *candidate) delayed(base time.Time) {
 }
 
 // begin runs what was claimed.
-func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed int, sent moment) {
+func (c *candidate) begin(lease Lease, rev uint64, tick core.Tick, missed core.Slots, sent moment) {
 	h := newHold(c, lease, rev, tick, sent)
 	c.mu.Lock()
 	c.hold = h
@@ -217,8 +215,8 @@ func (c *candidate) release(h *hold) error {
 		return nil
 	}
 	unseen := c.passedUnseen(h, lease)
-	if unseen.n > 0 {
-		lease.Slot = unseen.slot
+	if unseen.slots.N > 0 {
+		lease.Slot = unseen.slots.Last
 		lease.tell(true)
 	}
 	ctx, cancel := c.e.op(c.e.life)
@@ -251,20 +249,15 @@ func (c *candidate) release(h *hold) error {
 	return err
 }
 
-// A skipping is slots that are skipped: the last of them, why, and how many.
+// A skipping is slots that are skipped, and why.
 type skipping struct {
-	slot   time.Time
+	slots  core.Slots
 	reason core.SkipReason
-	n      int
 }
 
-func (c *candidate) report(s skipping) {
-	if s.n > 0 {
-		c.job.Skip(c.job.Tick(s.slot), s.reason, s.n)
-	}
-}
+func (c *candidate) report(s skipping) { c.job.Skip(s.slots, s.reason) }
 
-// passedUnseen counts the slots that fell due in a run that has ended, and of which
+// passedUnseen returns the slots that fell due in a run that has ended, and of which
 // no alarm has told, since Stop or Remove has ended them: they overlapped with it, too
 // (PER-5). After one that is to run again whoever runs it counts. A release that is
 // tried again is that of the same slots.
@@ -281,7 +274,7 @@ func (c *candidate) passedUnseen(h *hold, lease Lease) skipping {
 		if paused {
 			unseen.reason = core.ReasonPaused
 		}
-		unseen.slot, unseen.n = c.passedSince(lease)
+		unseen.slots = c.passedSince(lease)
 	}
 	c.mu.Lock()
 	h.unseen = &unseen

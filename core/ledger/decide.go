@@ -160,36 +160,31 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 		c.sleepUntil(time.Now().Add(wait)) // the clock's alarm comes before
 		return nil
 	}
-	first := slot // a later one, too, is not waited for anew
-	if missed > 0 {
-		if s, err := core.NextSlot(c.job.Schedule(), c.settledUntil(lease.Lease, now)); err == nil {
-			first = s
-		}
-	}
+	first := missed.With(slot).First // a later one, too, is not waited for anew
 	if wait := c.e.fallback() - now.Sub(first.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease.Lease) {
 		c.sleepUntil(time.Now().Add(wait)) // the dispatcher has it
 		return nil
 	}
 	if paused {
-		return c.skip(lease, slot, core.ReasonPaused, missed+1)
+		return c.skip(lease, missed.With(slot), core.ReasonPaused)
 	}
 	return c.claim(lease, plan{tick: c.job.Tick(slot), missed: missed})
 }
 
 // dueSlot returns the latest slot that is due and was not run or skipped, and
-// how many such there are before it; or else the next slot, which is to come.
-func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed int, err error) {
+// those before it; or else the next slot, which is to come.
+func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed core.Slots, err error) {
 	s := c.job.Schedule()
 	until := now.Add(-c.job.Jitter())
 	if d, ok := s.(core.AfterRun); ok {
 		c.mu.Lock()
 		rescheduled := c.from
 		c.mu.Unlock()
-		return d.Next(later(lease.Base, rescheduled)), 0, nil
+		return d.Next(later(lease.Base, rescheduled)), core.Slots{}, nil
 	}
 	slot, err = core.NextSlot(s, c.settledUntil(lease, now))
 	if err != nil || slot.IsZero() || slot.After(until) {
-		return slot, 0, err
+		return slot, core.Slots{}, err
 	}
 	slot, missed, _, _ = core.CatchUp(s, slot, until) // the last good slot is due, whatever follows (PER-9)
 	return slot, missed, nil
@@ -260,18 +255,18 @@ func (c *candidate) repeat(lease Lease) plan {
 	return p
 }
 
-// passedSince counts the slots that fell due while a run was in progress that
+// passedSince returns the slots that fell due while a run was in progress that
 // has crashed or was handed back: they overlapped with it.
-func (c *candidate) passedSince(lease Lease) (slot time.Time, n int) {
+func (c *candidate) passedSince(lease Lease) core.Slots {
 	if _, delay := c.job.Schedule().(core.AfterRun); delay || c.job.LongRunning() {
-		return time.Time{}, 0
+		return core.Slots{}
 	}
 	now := c.e.host.Now()
 	slot, missed, err := c.dueSlot(lease, now)
 	if err != nil || slot.IsZero() || slot.After(now.Add(-c.job.Jitter())) {
-		return time.Time{}, 0
+		return core.Slots{}
 	}
-	return slot, missed + 1
+	return missed.With(slot)
 }
 
 // sleepUntil has the sweep look at the candidate no sooner.

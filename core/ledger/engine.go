@@ -360,7 +360,7 @@ func (e *engine) part(c *candidate, holds bool) {
 }
 
 // due is the clock's: a slot of a job has come.
-func (e *engine) due(job *core.Job, slot time.Time, missed int) {
+func (e *engine) due(job *core.Job, slot time.Time, missed core.Slots) {
 	c := e.find(job.Name())
 	switch {
 	case c == nil || c.job != job:

@@ -37,10 +37,10 @@ func (m *metronome) Start(_ context.Context, host core.Host) error {
 	return nil
 }
 
-// note is what the clock calls at each slot, with how many the worker missed
+// note is what the clock calls at each slot, with those that the worker missed
 // before it. The manager does the rest of a delivery: the goroutine, timeout,
 // retries, panics, status, log.
-func (m *metronome) note(job *core.Job, slot time.Time, missed int) {
+func (m *metronome) note(job *core.Job, slot time.Time, missed core.Slots) {
 	m.due <- func() {
 		if job.Misfire(slot, missed) { // the worker's policy for missed slots
 			job.Go(context.Background(), job.Tick(slot), nil)
