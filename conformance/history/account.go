@@ -51,12 +51,12 @@ func (j *judge) named(s Skip, run map[time.Time]bool) {
 			break // the first is no slot
 		}
 		if run[slot.UTC()] && !j.h.rough() {
-			j.breach("OBS-2", "%s reports at %s that the slot %s is skipped (%s), and it ran", s.Node, clock(s.At), clock(slot), s.Reason)
+			j.breach("OBS-2", s.At, "%s reports at %s that the slot %s is skipped (%s), and it ran", s.Node, clock(s.At), clock(slot), s.Reason)
 		}
 		n, at = n+1, slot
 	}
 	if n != s.Count || !at.Equal(s.Last) {
-		j.breach("OBS-2", "%s reports at %s that %d slots from %s to %s are skipped (%s), which are not those of the schedule",
+		j.breach("OBS-2", s.At, "%s reports at %s that %d slots from %s to %s are skipped (%s), which are not those of the schedule",
 			s.Node, clock(s.At), s.Count, clock(s.Slot), clock(s.Last), s.Reason)
 	}
 }
