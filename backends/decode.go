@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // decoder fills Go values from a document, strictly: what is not a field with a
@@ -111,6 +112,10 @@ func (d *decoder) mapping(n ast.Node, p path, each func(name string, key, value 
 		name, ok := scalar(d.resolve(pair.Key))
 		if _, merge := pair.Key.(*ast.MergeKeyNode); merge || !ok {
 			d.fail(pair.Key, p, "a key must be a plain word; merging with << is not supported")
+			continue
+		}
+		if pair.Start != nil && pair.Start.Type != token.MappingValueType { // not shown: it may be a part of a password
+			d.fail(pair.Key, p, "an entry has no colon; inside { } a text with a comma must be in quotes")
 			continue
 		}
 		if first, twice := seen[name]; twice {

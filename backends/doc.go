@@ -22,6 +22,7 @@
 //	  send-invoices:        {enabled: false, retry: {attempts: 3, backoff: 1s}}
 //
 // The file tickwork.schema.json beside this package tells editors of its keys.
+// A cron expression is in quotes, because YAML has a meaning of its own for * and @.
 // YAML's aliases may be used, and merge keys (<<) may not.
 //
 // A backend is there when its package is imported: backends/native and so on,

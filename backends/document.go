@@ -2,9 +2,9 @@ package backends
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +26,8 @@ type document struct {
 	source  string
 	body    ast.Node // nil where it is empty
 	anchors map[string]ast.Node
-	errs    []error // of Visit
+	unused  map[string]ast.Node // those anchors of texts without quotes to which no alias refers
+	errs    []error             // of Visit
 }
 
 // parse reads one YAML document. The errors name the line and do not quote it:
@@ -34,7 +35,7 @@ type document struct {
 func parse(source string, data []byte) (doc *document, err error) {
 	pos := position{source: source}
 	if len(data) > maxSize {
-		return nil, pos.at("", fmt.Errorf("has %d bytes, at most %d are read", len(data), maxSize))
+		return nil, pos.at("", tooLarge(int64(len(data))))
 	}
 	if data = bytes.TrimPrefix(data, []byte("\ufeff")); !utf8.Valid(data) {
 		return nil, pos.at("", errors.New("is not text in UTF-8"))
@@ -55,11 +56,14 @@ func parse(source string, data []byte) (doc *document, err error) {
 			GetMessage() string
 		}
 		if errors.As(err, &bad) {
-			return nil, pos.of(bad.GetToken()).at("", fmt.Errorf("is not YAML: %s", reason(bad.GetMessage())))
+			pos = pos.of(bad.GetToken())
+			why := explain(lineOf(data, pos.line), bad.GetMessage())
+			pos.column = cmp.Or(why.column, pos.column)
+			return nil, pos.at("", fmt.Errorf("is not YAML: %s", why.reason))
 		}
 		return nil, pos.at("", errors.New("is not YAML"))
 	}
-	doc = &document{source: source, anchors: make(map[string]ast.Node)}
+	doc = &document{source: source, anchors: make(map[string]ast.Node), unused: make(map[string]ast.Node)}
 	for _, d := range file.Docs {
 		if d.Body == nil || d.Body.Type() == ast.NullType || d.Body.Type() == ast.CommentType {
 			continue
@@ -70,23 +74,33 @@ func parse(source string, data []byte) (doc *document, err error) {
 		doc.body = d.Body
 		ast.Walk(doc, d.Body)
 	}
+	for _, n := range doc.unused {
+		doc.errs = append(doc.errs, doc.position(n).at("", errors.New("no alias (*) refers to this anchor (&); a text that begins with & must be in quotes")))
+	}
 	return doc, errors.Join(doc.errs...)
 }
 
-// reason is what the parser says, without the source that it quotes, and with
-// the mistake where there is a usual one.
-func reason(message string) string {
-	switch {
-	case strings.Contains(message, "'\t'"):
-		return "a tab where it wants spaces"
-	case strings.Contains(message, "value is not allowed in this context"):
-		return "a value where there can be none; is the indentation right?"
+// tooLarge is the error of a file with more than maxSize bytes: how many is not
+// known if size is negative.
+func tooLarge(size int64) error {
+	if size < 0 {
+		return fmt.Errorf("is too large for a configuration: the limit is %d bytes (1 MiB), and there are more", maxSize)
 	}
-	return inQuotes.ReplaceAllString(message, `"…"`)
+	return fmt.Errorf("is too large for a configuration: it has %d bytes, and the limit is %d (1 MiB)", size, maxSize)
 }
 
-// inQuotes matches what the parser quotes of the source.
-var inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+// lineOf returns a line by its number, counted from 1.
+func lineOf(data []byte, n int) string {
+	for line := range bytes.Lines(data) {
+		if n--; n == 0 {
+			return strings.TrimRight(string(line), "\r\n")
+		}
+	}
+	return ""
+}
+
+// noAnchor is what is wrong with an alias that has no anchor.
+const noAnchor = "an alias (*) has no anchor (&) above it; a text that begins with * must be in quotes"
 
 // Visit gathers the anchors, and refuses what is more likely a text that should
 // have been in quotes, such as a password that begins with & or * or !.
@@ -101,10 +115,14 @@ func (doc *document) Visit(n ast.Node) ast.Visitor {
 			return nil
 		}
 		doc.anchors[nameOf(x.Name)] = x.Value
+		if _, text := scalar(x.Value); text && !quoted(x.Value) {
+			doc.unused[nameOf(x.Name)] = x
+		}
 	case *ast.AliasNode:
 		if doc.anchors[nameOf(x.Value)] == nil {
-			refuse("an alias (*) has no anchor (&) above it; a text that begins with * must be in quotes")
+			refuse(noAnchor)
 		}
+		delete(doc.unused, nameOf(x.Value))
 	case *ast.TagNode:
 		refuse("tags are not supported; a text that begins with ! must be in quotes")
 	}

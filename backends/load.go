@@ -3,6 +3,7 @@ package backends
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -42,18 +43,33 @@ func Load(path string) (Config, error) {
 	if path == "" {
 		return load("", nil, os.Environ())
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, unreadable(path, err)
-	}
-	return load(path, data, os.Environ())
+	file, err := os.Open(path)
+	return loadFile(path, file, err)
 }
 
 // LoadFS is Load with the file from a file system, such as an embed.FS.
 func LoadFS(fsys fs.FS, path string) (Config, error) {
-	data, err := fs.ReadFile(fsys, path)
+	file, err := fsys.Open(path)
+	return loadFile(path, file, err)
+}
+
+// loadFile loads what was opened, or returns the error of that. It reads no more
+// than a configuration may have.
+func loadFile(path string, file fs.File, err error) (Config, error) {
 	if err != nil {
 		return Config{}, unreadable(path, err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return Config{}, unreadable(path, err)
+	}
+	if len(data) > maxSize {
+		size := int64(-1)
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		return Config{}, &Error{Source: path, Err: tooLarge(size)}
 	}
 	return load(path, data, os.Environ())
 }

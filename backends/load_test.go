@@ -3,6 +3,7 @@ package backends_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -89,7 +90,7 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"workers:\n  a:\n    every: 2s\n   jitter: 1s", "f:4:4: is not YAML: a value where there can be none; is the indentation right?"},
 		{"backend: native\n---\nbackend: gocron\n", "f:3:1: a second document begins here, after ---; there can be one"},
 		{strings.Repeat("[", 1000), "f:1:101: is nested deeper than any configuration"},
-		{strings.Repeat("#", 1<<20+1), "f: has 1048577 bytes, at most 1048576 are read"},
+		{strings.Repeat("#", 1<<20+1), "f: is too large for a configuration: it has 1048577 bytes, and the limit is 1048576 (1 MiB)"},
 		// Keys.
 		{"backnd: native", `f:1:1: backnd: unknown key; did you mean "backend"?`},
 		{"redis: {}", `f:1:1: redis: unknown key; known are backend, enabled, namespace, workers, asynq, fakeredis, `},
@@ -98,6 +99,7 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{"nats: {url: *x}", "f:1:13: an alias (*) has no anchor (&) above it; a text that begins with * must be in quotes"},
 		{"nats:\n  url: !x", "f:2:8: tags are not supported; a text that begins with ! must be in quotes"},
 		{"nats:\n  url: &x\n  a: b", "f:2:8: an anchor (&) has no value; a text that begins with & must be in quotes"},
+		{"nats:\n  password: &se cret", "f:2:13: no alias (*) refers to this anchor (&); a text that begins with & must be in quotes"},
 		{"? [a]\n: b", "f:2:1: is not YAML: "},
 		{"<<: {backend: native}", "f:1:1: a key must be a plain word; merging with << is not supported"},
 		{"native: {x: 1}", "f:1:10: native.x: unknown key; there are none here"},
@@ -167,6 +169,54 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 				assert.Equal(t, "f", e.Source)
 			}
 		}
+	}
+}
+
+// TestATextWithoutQuotesIsExplained: YAML has a meaning of its own for what a text
+// may begin with, and for what may be in it. What is said has no password in it.
+func TestATextWithoutQuotesIsExplained(t *testing.T) {
+	cron := func(expr string) string {
+		return "is not YAML: the cron expression is not in quotes, and * and @ mean something else in YAML; write cron: " + expr
+	}
+	for _, c := range []struct{ data, want string }{
+		{"workers:\n  a:\n    cron: */5 * * * *\n    timeout: 1s\n", "f:3:11: " + cron(`"*/5 * * * *"`)},
+		{"workers:\n  a: {cron: */5 * * * *}\n", "f:2:13: " + cron(`"*/5 * * * *"`)},
+		{"workers:\n  a: {cron: */5 * * * *, timeout: 1s}\n", "f:2:13: " + cron(`"*/5 * * * *"`)},
+		{"workers:\n  a: {cron: */5 1,2 * * *,\n  timeout: 1s}\n", "f:2:13: " + cron(`"*/5 1,2 * * *"`)},
+		{"workers:\r\n  a:\r\n    cron: * * * * *\r\n", "f:3:11: " + cron(`"* * * * *"`)},
+		{"workers:\n  a:\n    cron: */15 9-17 * * MON-FRI # office\n", "f:3:11: " + cron(`"*/15 9-17 * * MON-FRI"`)},
+		{"workers:\n  a:\n    cron: @daily", "f:3:11: " + cron(`"@daily"`)},
+		{"workers:\n  a:\n    cron: *secret word\n", "f:3:11: " + cron(`"…"`)},
+		{"workers:\n  a: {cron: 0,30 3 * * *}\n", "f:2:15: workers.a: an entry has no colon; inside { } a text with a comma must be in quotes"},
+		{"nats: {password: half,secret}\n", "f:1:23: nats: an entry has no colon; inside { } a text with a comma must be in quotes"},
+		{"nats:\n  password: *secret word\n", "f:2:13: is not YAML: a text that begins with * must be in quotes"},
+		{"nats:\n  password: @secret\n", "f:2:13: is not YAML: a text that begins with @ must be in quotes"},
+		{"nats:\n  password: `secret\n", "f:2:13: is not YAML: a text that begins with ` must be in quotes"},
+		{"nats:\n  password: |secret\n", "f:2:13: is not YAML: a text that begins with | must be in quotes"},
+		{"nats:\n  password: [secret\n", "f:2:13: is not YAML: a list that begins with [ has no ]; a text that begins with [ must be in quotes"},
+		{"nats:\n  password: {secret\n", "f:2:14: is not YAML: a mapping in { } has an entry that does not end with , or }; a text that begins with { must be in quotes"},
+		{"nats:\n  password: secret: word\n", `f:2:13: is not YAML: a text with ": " in it must be in quotes`},
+	} {
+		_, err := backends.LoadFrom("f", c.data)
+		if assert.EqualError(t, err, c.want, "%q", c.data) {
+			assert.NotContains(t, err.Error(), "secret")
+		}
+	}
+	_, err := backends.LoadFrom("f", "", "TICKWORK_WORKERS={a: {cron: */5 * * * *}}")
+	require.EqualError(t, err, "TICKWORK_WORKERS:1:12: "+cron(`"*/5 * * * *"`))
+}
+
+func TestAFileThatIsTooLargeStatesItsSizeAndTheLimit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tickwork.yaml")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Truncate(file, 3<<30)) // of which nothing is read
+	_, err := backends.Load(file)
+	require.EqualError(t, err, file+": is too large for a configuration: it has 3221225472 bytes, and the limit is 1048576 (1 MiB)")
+	_, err = backends.LoadFS(fstest.MapFS{"f": {Data: make([]byte, 2<<20)}}, "f")
+	require.EqualError(t, err, "f: is too large for a configuration: it has 2097152 bytes, and the limit is 1048576 (1 MiB)")
+	if runtime.GOOS != "windows" {
+		_, err = backends.Load("/dev/zero")
+		require.EqualError(t, err, "/dev/zero: is too large for a configuration: the limit is 1048576 bytes (1 MiB), and there are more")
 	}
 }
 

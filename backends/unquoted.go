@@ -1,0 +1,79 @@
+package backends
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/seed-891a2e1b/tickwork/core"
+)
+
+// This file explains YAML that the parser refuses. Nearly always it is a text
+// without quotes, such as a cron expression: YAML has a meaning of its own for
+// many of the characters with which a text may begin. No explanation quotes the
+// source, in which a password may stand, but for what is a cron expression.
+
+// A fault is what is wrong in a line, and from which byte on, counted from 1; 0
+// is where the parser says.
+type fault struct {
+	reason string
+	column int
+}
+
+var (
+	// inQuotes matches what the parser quotes of the source.
+	inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+	// unquotedCron matches the key cron with a text that is not in quotes.
+	unquotedCron = regexp.MustCompile(`(?:^|[\s{,])cron:\s+([^\s"'#{}\[\]&|>][^"'#{}\[\]]*)`)
+
+	// nextKey matches what follows a value inside { }.
+	nextKey = regexp.MustCompile(`,\s*(?:[a-z_]+:|$)`)
+
+	// unquoted matches a value that begins with a character of YAML's own.
+	unquoted = regexp.MustCompile("(?:[:,{\\[]|(?:^|\\s)-)\\s+([*&!@`|>%])\\S")
+
+	// colonInside matches a value without quotes in which there is another "key: ".
+	colonInside = regexp.MustCompile(`^[^"'{\[#]*?:\s+([^"'{\[#\s]+.*?:)(\s|$)`)
+)
+
+// explain returns what is wrong in a line at which the parser has stopped with a
+// message.
+func explain(line, message string) fault {
+	if m := unquotedCron.FindStringSubmatchIndex(line); m != nil {
+		return fault{"the cron expression is not in quotes, and * and @ mean something else in YAML; write cron: " + quotedCron(line[m[2]:m[3]]), m[2] + 1}
+	}
+	if m := unquoted.FindStringSubmatchIndex(line); m != nil {
+		return fault{"a text that begins with " + line[m[2]:m[3]] + " must be in quotes", m[2] + 1}
+	}
+	says := func(text string) bool { return strings.Contains(message, text) }
+	switch {
+	case says("'\t'"):
+		return fault{reason: "a tab where it wants spaces"}
+	case says("value is not allowed in this context"):
+		if m := colonInside.FindStringSubmatchIndex(line); m != nil {
+			return fault{`a text with ": " in it must be in quotes`, m[2] + 1}
+		}
+		return fault{reason: "a value where there can be none; is the indentation right?"}
+	case says("sequence end token"):
+		return fault{reason: "a list that begins with [ has no ]; a text that begins with [ must be in quotes"}
+	case says("flow map content"), says("'}' must be specified"):
+		return fault{reason: "a mapping in { } has an entry that does not end with , or }; a text that begins with { must be in quotes"}
+	case says("undefined alias"):
+		return fault{reason: noAnchor}
+	}
+	return fault{reason: inQuotes.ReplaceAllString(message, `"…"`)}
+}
+
+// quotedCron returns how to write a cron expression that is not in quotes, or a
+// place holder for what is none: that is not shown.
+func quotedCron(text string) string {
+	if i := nextKey.FindStringIndex(text); i != nil {
+		text = text[:i[0]]
+	}
+	text = strings.TrimSpace(text)
+	if _, err := core.ParseCron(text); err != nil {
+		return `"…"`
+	}
+	return strconv.Quote(text)
+}
