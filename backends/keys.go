@@ -20,8 +20,10 @@ type key struct {
 }
 
 // env returns what the key is called at the end of a variable's name: TLS_CA.
-func (k key) env() string {
-	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k.name))
+func (k key) env() string { return envKey(k.name) }
+
+func envKey(name string) string {
+	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(name))
 }
 
 var (

@@ -23,10 +23,10 @@ import (
 // by importing backends/all.
 func Open(ctx context.Context, cfg Config, opts core.Options) (core.Manager, error) {
 	if ctx == nil {
-		return nil, errors.New("backends: open: the context is nil")
+		return nil, &Error{Err: errors.New("open: the context is nil")}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("backends: open: %w", err)
+		return nil, &Error{Err: fmt.Errorf("open: %w", err)}
 	}
 	d, own, err := cfg.prepare()
 	if err != nil {

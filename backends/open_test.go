@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -55,13 +56,30 @@ func TestOpenChecksWhatAProgramFilledIn(t *testing.T) {
 	require.ErrorContains(t, err, `backends: Config.Set: unknown backend "nativ": registered: `)
 	require.ErrorContains(t, err, `did you mean "native"?`)
 
+}
+
+// TestEveryErrorIsAnError: whatever goes wrong, there is an *Error to be found.
+func TestEveryErrorIsAnError(t *testing.T) {
 	var none context.Context
-	_, err = backends.Open(none, backends.Config{}, quiet)
-	require.Error(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = backends.Open(ctx, backends.Config{}, quiet)
-	require.ErrorIs(t, err, context.Canceled)
+	errs := map[string]error{}
+	_, errs["Open with a context that is nil"] = backends.Open(none, backends.Config{}, quiet)
+	_, errs["Open with a context that has ended"] = backends.Open(ended, backends.Config{}, quiet)
+	_, errs["OpenURL with a context that is nil"] = backends.OpenURL(none, "native", quiet)
+	_, errs["OpenURL with a context that has ended"] = backends.OpenURL(ended, "native", quiet)
+	errs["Preflight with a context that is nil"] = backends.Preflight(none, backends.Config{}, quiet, nil).Err()
+	errs["Preflight with a context that has ended"] = backends.Preflight(ended, backends.Config{}, quiet, nil).Err()
+	_, errs["OpenURL of no URL"] = backends.OpenURL(t.Context(), "", quiet)
+	_, errs["LoadFS of no file"] = backends.LoadFS(fstest.MapFS{}, "f")
+	_, errs["LoadFS of a directory"] = backends.LoadFS(fstest.MapFS{"d/f": {}}, "d")
+	_, errs["Load of a directory"] = backends.Load(t.TempDir())
+	for what, err := range errs {
+		var e *backends.Error
+		assert.ErrorAs(t, err, &e, what)
+	}
+	require.ErrorIs(t, errs["Open with a context that has ended"], context.Canceled)
+	require.EqualError(t, errs["Open with a context that has ended"], "backends: open: context canceled")
 }
 
 // TestWhatAProgramChangedIsNotBlamedOnTheFile: an error of it has no line.

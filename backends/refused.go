@@ -19,15 +19,41 @@ func (d *driver) refused(c Config, own any, err error) error {
 		}
 		return errors.Join(errs...)
 	}
-	p, message := path(d.name), d.message(err)
-	key := ""
-	if e, ok := errors.AsType[*core.ConfigError](err); ok {
-		if key = keyOf(d.config, e.Field); key != "" {
-			p = d.path(key)
-			message = strings.TrimPrefix(message, e.Field+": ")
+	message := d.message(err)
+	e, ok := errors.AsType[*core.ConfigError](err)
+	if !ok {
+		return d.position(c, "").at(path(d.name), d.scrub(own, err, message))
+	}
+	reason := strings.TrimPrefix(message, e.Field+": ")
+	if key := keyOf(d.config, e.Field); key != "" {
+		return d.position(c, key).at(d.path(key), d.scrub(own, err, reason))
+	}
+	var errs []error
+	keys := d.keysOf(e.Field)
+	for _, key := range keys {
+		if pos := d.place(c, key); pos != (position{}) {
+			errs = append(errs, pos.at(d.path(key), d.scrub(own, err, reason+" ("+join(keys)+")")))
 		}
 	}
-	return d.position(c, key).at(p, d.scrub(own, err, message))
+	if len(errs) == 0 {
+		return d.position(c, "").at(path(d.name), d.scrub(own, err, message))
+	}
+	return errors.Join(errs...)
+}
+
+// keysOf returns the keys of several fields, as a ConfigError names them:
+// "User, Token". It returns nil for one field, or if one of them has no key.
+func (d *driver) keysOf(fields string) []string {
+	list := strings.Split(fields, ", ")
+	if len(list) == 1 {
+		return nil
+	}
+	for i, field := range list {
+		if list[i] = keyOf(d.config, field); list[i] == "" {
+			return nil
+		}
+	}
+	return list
 }
 
 // message is an error's, without the name of the backend, which an Error has.
@@ -57,17 +83,14 @@ func (d *driver) path(key string) path {
 }
 
 // position returns where a key of the backend's section was given, or the
-// section where the key is empty. It is zero for what a program or a URL gave.
+// section if the key is empty. It is zero for what a program or a URL gave.
 func (d *driver) position(c Config, name string) position {
 	s := c.section(d.name)
-	for _, e := range s.env {
-		if len(s.env) == 1 && name == "" && s.node == nil || (key{name: name}).env() == e.key {
-			return position{source: e.name}
-		}
-	}
-	if name != "" {
-		where, _ := d.file(s, reflect.ValueOf(d.make()).Elem())
-		if pos, ok := where[d.path(name)]; ok {
+	switch {
+	case name == "" && len(s.env) == 1 && s.node == nil:
+		return position{source: s.env[0].name}
+	case name != "":
+		if pos := d.place(c, name); pos != (position{}) {
 			return pos
 		}
 		if s.value != nil { // then it is the program's
@@ -75,4 +98,17 @@ func (d *driver) position(c Config, name string) position {
 		}
 	}
 	return c.position(path(d.name))
+}
+
+// place returns the line, or the variable, that gave a key of the backend's
+// section; the zero position if none did.
+func (d *driver) place(c Config, key string) position {
+	s := c.section(d.name)
+	for _, e := range s.env {
+		if envKey(key) == e.key {
+			return position{source: e.name}
+		}
+	}
+	where, _ := d.file(s, reflect.ValueOf(d.make()).Elem())
+	return where[d.path(key)]
 }

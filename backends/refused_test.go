@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/backends"
 	"github.com/seed-891a2e1b/tickwork/backends/asynq"
+	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
@@ -25,7 +26,10 @@ func TestWhatABackendRefusesIsToldWithItsPlace(t *testing.T) {
 		{"backend: nats\nnats:\n  storage: file\n  replicas: 9", "", "f:4:3: nats.replicas: 9 is not 1, 3 or 5"},
 		{"backend: nats\nnats:\n  tls:\n    cert: a.pem", "", "f:4:5: nats.tls.cert: is given without a Key"},
 		{"backend: nats\nnats:\n  lease: 5s", "TICKWORK_NATS_TLS_KEY=a.pem", "TICKWORK_NATS_TLS_KEY: nats.tls.key: is given without a Cert"},
-		{"backend: nats\nnats: {user: me, token: secret}", "", "f:2:1: nats: User, Token, Creds, NKey: one of them is enough, 2 are given"},
+		{"backend: nats\nnats: {user: me, token: secret}", "", "f:2:8: nats.user: one of them is enough, 2 are given (user, token, creds, nkey)\n" +
+			"f:2:18: nats.token: one of them is enough, 2 are given (user, token, creds, nkey)"},
+		{"backend: nats\nnats:\n  creds: file", "TICKWORK_NATS_TOKEN=secret", "TICKWORK_NATS_TOKEN: nats.token: one of them is enough, 2 are given (user, token, creds, nkey)\n" +
+			"f:3:3: nats.creds: one of them is enough, 2 are given (user, token, creds, nkey)"},
 		{"backend: nats\nnats: {replicas: 2, storage: disk}", "", "f:2:8: nats.replicas: 2 is not 1, 3 or 5\nf:2:21: nats.storage: is neither "},
 		// One that says a text alone.
 		{"backend: fakeredis\nfakeredis: {lease: -1s}", "", "f:2:1: fakeredis: lease must not be negative"},
@@ -52,6 +56,10 @@ func TestWhatABackendRefusesIsToldWithItsPlace(t *testing.T) {
 	require.ErrorAs(t, err, &field)
 	assert.Equal(t, "Lease", field.Field)
 	assert.EqualError(t, err, "backends: asynq.lease: 1ns is shorter than 1s", "the program's own")
+	cfg = backends.Config{Backend: "nats"}
+	cfg.Set("nats", nats.Config{User: "me", Token: "secret"})
+	_, err = backends.Open(t.Context(), cfg, quiet)
+	assert.EqualError(t, err, "backends: nats: User, Token, Creds, NKey: one of them is enough, 2 are given", "the program's own, which has no line")
 	_, err = backends.OpenURL(t.Context(), "redis://host?lease=1ns", quiet)
 	assert.EqualError(t, err, "backends: asynq.lease: 1ns is shorter than 1s")
 }

@@ -114,7 +114,7 @@ func (e *WorkerError) Unwrap() error { return e.Err }
 // read the configuration from somewhere can tell by it where the field stands.
 type ConfigError struct {
 	Engine string // "asynq"
-	Field  string // the field at fault: "Lease", or "TLS.Cert" for one in another
+	Field  string // the field at fault: "Lease", "TLS.Cert" for one in another, or "User, Token" for several that do not go together
 	Err    error
 }
 
