@@ -3,6 +3,7 @@ package conformance
 import (
 	"flag"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/watchdog"
 )
 
 // Run tests a backend: each rule of the contract that its manager's Features
@@ -135,6 +137,9 @@ func features(t *testing.T, b Backend) (f core.Features) {
 	return f
 }
 
+// thisPackage is the path of this package, whose goroutines are not shown.
+var thisPackage = reflect.TypeFor[trial]().PkgPath()
+
 // judge runs one case and says how it went. In real time there is a sentinel.
 func judge(t *testing.T, name string, b Backend, c kase, f core.Features, machine *sentinel) verdict {
 	if v, skip := c.applies(b, f); skip {
@@ -146,16 +151,9 @@ func judge(t *testing.T, name string, b Backend, c kase, f core.Features, machin
 		tr.play()
 		return tr.verdict()
 	}
-	// What the runtime says of a bubble that cannot go on is this case's
-	// failure, not the end of the test binary.
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				tr.Errorf("after the case goroutines were left behind, or all were blocked: %v", p)
-			}
-		}()
-		synctest.Test(t, func(*testing.T) { tr.play() })
-	}()
+	if wrong := watchdog.Bubble(t, thisPackage, func(*testing.T) { tr.play() }); wrong != "" {
+		tr.Errorf("%s", wrong)
+	}
 	return tr.verdict()
 }
 

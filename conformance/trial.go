@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/conformance/history"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/watchdog"
 )
 
 // discard is the logger of managers whose log no case looks at.
@@ -51,24 +52,31 @@ func newTrial(name string, b Backend, c kase, f core.Features) *trial {
 	return t
 }
 
-// play runs the case to its end, and what it left to clean up.
+// play runs the case to its end, and what it left to clean up. What does not come to its
+// end is left behind, for the bubble to find.
 func (t *trial) play() {
 	t.began = time.Now()
 	t.watchdog = time.NewTimer(t.limit())
 	defer t.watchdog.Stop()
-	select {
-	case <-t.apart("the case", func() { t.kase.run(t) }):
-	case <-t.watchdog.C:
-		t.Errorf("the case has not come to its end in %s", t.limit())
-	}
+	t.await("the case", func() { t.kase.run(t) })
 	for len(t.cleanups) > 0 {
 		last := t.cleanups[len(t.cleanups)-1]
 		t.cleanups = t.cleanups[:len(t.cleanups)-1]
-		<-t.apart("the clean-up after the case", last)
+		t.watchdog.Reset(t.limit())
+		t.await("the clean-up after the case", last)
 	}
 	t.mu.Lock()
 	t.over = true
 	t.mu.Unlock()
+}
+
+// await calls f apart, and returns when it has, or when the watchdog goes off.
+func (t *trial) await(what string, f func()) {
+	select {
+	case <-t.apart(what, f):
+	case <-t.watchdog.C:
+		t.Errorf("%s has not come to its end in %s:%s", what, t.limit(), watchdog.Stacks(thisPackage))
+	}
 }
 
 // apart calls f on a goroutine of its own, which FailNow ends, and returns what is
@@ -92,7 +100,7 @@ func (t *trial) limit() time.Duration {
 	if t.backend.WallClock {
 		return 5 * time.Minute
 	}
-	return 30 * 24 * time.Hour
+	return 2 * time.Hour
 }
 
 // Errorf records a failure and goes on.

@@ -2,12 +2,13 @@ package ledgertest
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/internal/watchdog"
 )
 
 // A Backend is what the suite tests: a way to make brokers, and stores on them.
@@ -70,6 +71,9 @@ func Run(t *testing.T, b Backend) {
 	}
 }
 
+// thisPackage is the path of this package, whose goroutines are not shown.
+var thisPackage = reflect.TypeFor[trial]().PkgPath()
+
 // judge runs one case, and returns what was wrong, or why it was left out.
 func judge(t *testing.T, b Backend, c kase) (failures []string, skipped string) {
 	tr := &trial{kase: c, wall: b.WallClock}
@@ -78,19 +82,13 @@ func judge(t *testing.T, b Backend, c kase) (failures []string, skipped string) 
 		tr.play()
 		return tr.verdict()
 	}
-	// What the runtime says of a bubble that cannot go on is this case's
-	// failure, not the end of the test binary.
-	func() {
-		defer func() {
-			if p := recover(); p != nil {
-				tr.Errorf("after the case goroutines were left behind, or all were blocked: %v", p)
-			}
-		}()
-		synctest.Test(t, func(t *testing.T) {
-			tr.broker = b.New(t)
-			tr.play()
-		})
-	}()
+	wrong := watchdog.Bubble(t, thisPackage, func(t *testing.T) {
+		tr.broker = b.New(t)
+		tr.play()
+	})
+	if wrong != "" {
+		tr.Errorf("%s", wrong)
+	}
 	return tr.verdict()
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-891a2e1b/tickwork/core"
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/internal/watchdog"
 )
 
 // A trial is one case being tried on one store. It is the TestingT of the
@@ -42,8 +43,8 @@ const (
 
 // play runs the case to its end, and closes what it has opened.
 func (t *trial) play() {
-	watchdog := time.NewTimer(limit)
-	defer watchdog.Stop()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	done := make(chan struct{})
 	go func() { // FailNow ends this goroutine
 		defer close(done)
@@ -57,8 +58,8 @@ func (t *trial) play() {
 	}()
 	select {
 	case <-done:
-	case <-watchdog.C:
-		t.Errorf("the case has not come to its end in %s", limit)
+	case <-timer.C:
+		t.Errorf("the case has not come to its end in %s:%s", limit, watchdog.Stacks(thisPackage))
 	}
 	if failures, _ := t.verdict(); len(failures) > 0 && !t.wall {
 		time.Sleep(limit) // what is late comes to its end, for the bubble to do so
