@@ -103,7 +103,7 @@ var errPreflight = errors.New("backends: this is a preflight: workers are added 
 
 func (p *plan) Remove(context.Context, string) error                    { return errPreflight }
 func (p *plan) Reschedule(context.Context, string, core.Schedule) error { return errPreflight }
-func (p *plan) Trigger(context.Context, string) error                   { return errPreflight }
+func (p *plan) Trigger(context.Context, string) (core.Tick, error)      { return core.Tick{}, errPreflight }
 func (p *plan) Pause(context.Context, string) error                     { return errPreflight }
 func (p *plan) Resume(context.Context, string) error                    { return errPreflight }
 func (p *plan) Start(context.Context) error                             { return errPreflight }

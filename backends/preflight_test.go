@@ -281,7 +281,7 @@ func TestPreflightReaches(t *testing.T) {
 
 func TestPreflightTakesWorkersAndNothingElse(t *testing.T) {
 	r := backends.Preflight(t.Context(), backends.Config{}, quiet, func(ctx context.Context, m core.Manager) error {
-		return errors.Join(m.Start(ctx), m.Stop(ctx), m.Trigger(ctx, "a"), m.Pause(ctx, "a"), m.Resume(ctx, "a"),
+		return errors.Join(m.Start(ctx), m.Stop(ctx), errOf(m.Trigger(ctx, "a")), m.Pause(ctx, "a"), m.Resume(ctx, "a"),
 			m.Remove(ctx, "a"), m.Reschedule(ctx, "a", core.Every(1)))
 	})
 	assert.Len(t, strings.Split(r.Err().Error(), "\n"), 7)

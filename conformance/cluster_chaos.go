@@ -148,7 +148,7 @@ func (m *mayhem) strike() {
 		m.leave(i)
 	case 9:
 		if c.features.Supports(core.FeatureTrigger) && m.down.IsZero() && m.cut[n].IsZero() {
-			_ = n.m.Trigger(context.Background(), []string{"runs", "often", "once"}[m.pick(3)])
+			_, _ = n.m.Trigger(context.Background(), []string{"runs", "often", "once"}[m.pick(3)])
 		}
 	default:
 		m.join()

@@ -40,6 +40,23 @@ var clusterControlCases = []kase{
 		assert.Len(c, c.runs("w"), 2, "runs: of the slot, and of nine triggers on three nodes while it was run")
 	}),
 
+	clustered("CTL-3", "in-a-cluster-triggers-return-the-one-tick-that-waits", triggers, func(c *cluster) {
+		p := c.lively()
+		midway(c.trial, p)
+		nodes := c.three(work("w", c.rarely(), takes(2*p)))
+		first := c.trigger(nodes[0].m, "w")
+		c.await(c.promptly(), "w", 1)
+		second := c.trigger(nodes[1].m, "w")
+		for _, n := range nodes {
+			assert.Equal(c, second.ID(), c.trigger(n.m, "w").ID(), "the tick that Trigger returned on %s while another trigger was waiting", n.name)
+		}
+		c.sleep(6 * p)
+		runs := c.runs("w")
+		require.Len(c, runs, 2, "runs")
+		assert.Equal(c, first.ID(), runs[0].Tick.ID(), "the tick of the first run, and what its Trigger returned")
+		assert.Equal(c, second.ID(), runs[1].Tick.ID(), "the tick of the second run, and what its Triggers returned")
+	}),
+
 	clustered("CTL-3", "in-a-cluster-one-that-comes-in-a-triggered-run-is-another", triggers, func(c *cluster) {
 		p := c.lively()
 		midway(c.trial, p)
@@ -184,7 +201,7 @@ var clusterControlCases = []kase{
 		for n := range 10 {
 			calls := []func() error{
 				func() error { return nodes[0].m.Pause(context.Background(), "w") },
-				func() error { return nodes[1].m.Trigger(context.Background(), "w") },
+				func() error { return errOf(nodes[1].m.Trigger(context.Background(), "w")) },
 				func() error { return nodes[2].m.Pause(context.Background(), "w") },
 			}
 			errs := make(chan error, len(calls))

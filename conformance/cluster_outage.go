@@ -131,7 +131,7 @@ var outageCases = []kase{
 		ctx, cancel := context.WithTimeout(context.Background(), c.failover())
 		defer cancel()
 		began := time.Now()
-		require.Error(c, n.m.Trigger(ctx, "w"), "Trigger without a broker")
+		require.Error(c, errOf(n.m.Trigger(ctx, "w")), "Trigger without a broker")
 		assert.LessOrEqual(c, time.Since(began), c.failover()+c.slack(), "the time that Trigger took")
 	}),
 

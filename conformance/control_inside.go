@@ -23,7 +23,7 @@ var insideCases = []kase{
 			_ = m.Start(ctx)
 			assert.NoError(t, m.Add(ctx, t.worker("added", t.rarely(), nil)), "Add")
 			if t.features.Supports(core.FeatureTrigger) {
-				assert.NoError(t, m.Trigger(ctx, "added"), "Trigger of another")
+				assert.NoError(t, errOf(m.Trigger(ctx, "added")), "Trigger of another")
 			}
 			if t.features.Supports(core.FeaturePause) {
 				assert.NoError(t, m.Pause(ctx, "added"), "Pause of another")
@@ -44,7 +44,7 @@ var insideCases = []kase{
 		m := t.inside(func(ctx context.Context, m core.Manager) {
 			assert.NotEmpty(t, m.Workers(), "the workers listed")
 			assert.NoError(t, m.Pause(ctx, "insider"), "Pause of itself")
-			assert.NoError(t, m.Trigger(ctx, "insider"), "Trigger of itself")
+			assert.NoError(t, errOf(m.Trigger(ctx, "insider")), "Trigger of itself")
 			assert.NoError(t, m.Reschedule(ctx, "insider", t.rarely()), "Reschedule of itself")
 			assert.NoError(t, ctx.Err(), "its context after all that")
 		})
@@ -114,7 +114,7 @@ var insideCases = []kase{
 			_ = m.Workers()
 			_ = m.Start(ctx)
 			_ = m.Add(ctx, t.worker("late", core.Every(t.period()), nil))
-			_ = m.Trigger(ctx, "insider")
+			_, _ = m.Trigger(ctx, "insider")
 			_ = m.Pause(ctx, "insider")
 			_ = m.Resume(ctx, "insider")
 			_ = m.Reschedule(ctx, "insider", t.rarely())

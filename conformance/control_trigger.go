@@ -94,6 +94,44 @@ var triggerCases = []kase{
 		t.sleep(t.period())
 		assert.Equal(t, 1, t.count("w"), "triggered runs, of five triggers that came while one was waiting")
 	}},
+	{rule: "CTL-3", name: "trigger-returns-the-tick-that-runs", needs: triggers, run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("w", t.rarely(), nil))
+		midway(t, t.period())
+		for n := range 3 {
+			tick := t.trigger(m, "w")
+			t.eventually(t.promptly(), "the triggered run begins", func() bool { return t.count("w") == n+1 })
+			assert.Equal(t, t.calls("w")[n].tick.ID(), tick.ID(), "the tick that Trigger returned, and the run's")
+		}
+		t.awaitRuns(m, "w", 3)
+	}},
+	{rule: "CTL-3", name: "triggers-during-a-run-return-the-one-tick-that-waits", needs: triggers, run: func(t *trial) {
+		g := t.gate("w")
+		defer g.open()
+		m := t.running(core.Options{}, t.worker("w", core.Every(4*t.period()), g.stubborn))
+		g.await()
+		tick := t.trigger(m, "w")
+		for range 3 {
+			assert.Equal(t, tick.ID(), t.trigger(m, "w").ID(), "the tick that Trigger returned while another trigger was waiting")
+		}
+		g.open()
+		t.eventually(t.promptly(), "the triggered run begins", func() bool { return t.count("w") == 2 })
+		assert.Equal(t, t.calls("w")[1].tick.ID(), tick.ID(), "the tick that Trigger returned, and the run's")
+	}},
+	{rule: "CTL-3", name: "triggers-while-one-waits-its-turn-return-its-tick", needs: triggers, run: func(t *trial) {
+		g := t.gate("first")
+		defer g.open()
+		m := t.running(core.Options{MaxConcurrent: 1},
+			t.worker("first", t.rarely(), g.patient), t.worker("w", t.rarely(), nil))
+		midway(t, t.period())
+		t.trigger(m, "first")
+		g.await()
+		tick := t.trigger(m, "w")
+		t.sleep(t.promptly())
+		assert.Equal(t, tick.ID(), t.trigger(m, "w").ID(), "the tick that Trigger returned while a triggered run waited its turn")
+		g.open()
+		t.eventually(t.promptly(), "the triggered run begins", func() bool { return t.count("w") == 1 })
+		assert.Equal(t, t.calls("w")[0].tick.ID(), tick.ID(), "the tick that Trigger returned, and the run's")
+	}},
 	{rule: "CTL-3", name: "many-at-once-never-overlap", needs: triggers, run: func(t *trial) {
 		crowd := &crowd{}
 		g := t.gate("w")
@@ -105,7 +143,7 @@ var triggerCases = []kase{
 		midway(t, t.period())
 		var all sync.WaitGroup
 		for range 50 {
-			all.Go(func() { assert.NoError(t, m.Trigger(context.Background(), "w")) })
+			all.Go(func() { assert.NoError(t, errOf(m.Trigger(context.Background(), "w"))) })
 		}
 		all.Wait()
 		g.await()
@@ -130,12 +168,12 @@ var triggerCases = []kase{
 		disabled.Disabled = true
 		require.NoError(t, m.Add(context.Background(), t.worker("w", t.rarely(), nil)))
 		require.NoError(t, m.Add(context.Background(), disabled))
-		assert.ErrorIs(t, m.Trigger(context.Background(), "w"), core.ErrNotStarted, "before Start")
+		assert.ErrorIs(t, errOf(m.Trigger(context.Background(), "w")), core.ErrNotStarted, "before Start")
 		require.NoError(t, m.Start(context.Background()))
-		assert.ErrorIs(t, m.Trigger(context.Background(), "nobody"), core.ErrNotFound, "an unknown name")
-		assert.ErrorIs(t, m.Trigger(context.Background(), "disabled"), core.ErrDisabled, "a disabled worker")
+		assert.ErrorIs(t, errOf(m.Trigger(context.Background(), "nobody")), core.ErrNotFound, "an unknown name")
+		assert.ErrorIs(t, errOf(m.Trigger(context.Background(), "disabled")), core.ErrDisabled, "a disabled worker")
 		require.NoError(t, m.Stop(context.Background()))
-		assert.ErrorIs(t, m.Trigger(context.Background(), "w"), core.ErrStopped, "after Stop")
+		assert.ErrorIs(t, errOf(m.Trigger(context.Background(), "w")), core.ErrStopped, "after Stop")
 		t.sleep(t.promptly())
 		assert.Zero(t, t.begun(), "runs")
 	}},
@@ -152,13 +190,46 @@ var triggerCases = []kase{
 		assert.Equal(t, 1, t.count("up"), "runs of the one that is up")
 		assert.Equal(t, 2, t.count("done"), "runs of the one that was done")
 	}},
+	{rule: "CTL-4", name: "trigger-of-a-paused-long-running-worker-that-is-done-runs-it-at-resume", needs: []core.Feature{core.FeatureTrigger, core.FeaturePause, core.FeatureLongRunning}, run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("done", nil, nil))
+		t.awaitRuns(m, "done", 1)
+		require.NoError(t, m.Pause(context.Background(), "done"))
+		tick := t.trigger(m, "done")
+		assert.Equal(t, tick.ID(), t.trigger(m, "done").ID(), "the tick that Trigger returned while another trigger was waiting")
+		t.sleep(t.period())
+		assert.Equal(t, 1, t.count("done"), "runs of a worker that is paused")
+		require.NoError(t, m.Resume(context.Background(), "done"))
+		t.eventually(t.promptly(), "it runs again", func() bool { return t.count("done") == 2 })
+		assert.Equal(t, t.calls("done")[1].tick.ID(), tick.ID(), "the tick that Trigger returned, and the run's")
+		t.sleep(t.period())
+		assert.Equal(t, 2, t.count("done"), "runs, of two triggers that came while one was waiting")
+	}},
+	{rule: "CTL-3", name: "trigger-of-a-long-running-worker-returns-the-tick-that-runs", needs: []core.Feature{core.FeatureTrigger, core.FeatureLongRunning}, run: func(t *trial) {
+		g := t.gate("up")
+		defer g.open()
+		m := t.running(core.Options{}, t.worker("up", nil, g.patient), t.worker("done", nil, nil))
+		g.await()
+		t.awaitRuns(m, "done", 1)
+		assert.Equal(t, t.calls("up")[0].tick.ID(), t.trigger(m, "up").ID(), "the tick that Trigger returned of the one that is up, and the tick in progress")
+		tick := t.trigger(m, "done")
+		t.eventually(t.promptly(), "the one that was done runs again", func() bool { return t.count("done") == 2 })
+		assert.Equal(t, t.calls("done")[1].tick.ID(), tick.ID(), "the tick that Trigger returned of the one that was done, and its run's")
+	}},
 }
 
-// trigger triggers a worker, and wants Trigger not to wait for the run.
-func (t *trial) trigger(m core.Manager, name string) {
-	call := t.call("Trigger "+name, func() error { return m.Trigger(context.Background(), name) })
+// trigger triggers a worker, wants Trigger not to wait for the run, and returns
+// the tick that is to run.
+func (t *trial) trigger(m core.Manager, name string) (tick core.Tick) {
+	call := t.call("Trigger "+name, func() (err error) {
+		tick, err = m.Trigger(context.Background(), name)
+		return err
+	})
 	require.NoError(t, call.within(t.soon()), "Trigger %s", name)
+	return tick
 }
 
 // promptly is how long a trigger may take until its run begins, on any instance.
 func (t *trial) promptly() time.Duration { return t.soon() + t.features.Reroute }
+
+// errOf returns the error of a call that returns a tick, too.
+func errOf(_ core.Tick, err error) error { return err }

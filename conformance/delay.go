@@ -68,7 +68,7 @@ var delayCases = []kase{
 		p := t.period()
 		m := t.running(core.Options{}, t.worker("w", core.Delay(2*p), nil))
 		t.sleep(p)
-		t.must(m.Trigger(context.Background(), "w"), "Trigger")
+		t.must(errOf(m.Trigger(context.Background(), "w")), "Trigger")
 		t.sleep(2*p + p/2)
 		require.Equal(t, 1, manualRuns(t, "w"))
 		eachAfterTheOneBefore(t, "w", 2*p, 2)

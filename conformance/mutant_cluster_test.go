@@ -178,6 +178,9 @@ var clusterMutants = []mutant{
 			return &broadcasting{ClusterEngine: e, world: w}
 		},
 	}},
+	{name: "cluster-each-trigger-returns-a-tick-of-its-own", breaks: []string{"CTL-3"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return forgetsTicks{e} },
+	}},
 	{name: "cluster-a-pause-is-not-shared", breaks: []string{"CTL-4"}, world: wrongWorld{
 		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return keepsPauses{e} },
 	}},
@@ -278,6 +281,14 @@ type keepsPauses struct{ core.ClusterEngine }
 func (keepsPauses) Pause(_ context.Context, job *core.Job) error  { job.SetPaused(true); return nil }
 func (keepsPauses) Resume(_ context.Context, job *core.Job) error { job.SetPaused(false); return nil }
 
+// forgetsTicks returns another tick for each trigger, also of those that coalesce.
+type forgetsTicks struct{ core.ClusterEngine }
+
+func (f forgetsTicks) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) {
+	_, err := f.ClusterEngine.Trigger(ctx, job)
+	return core.ManualTick(job.Name()), err
+}
+
 // broadcasting has a trigger run on every instance.
 type broadcasting struct {
 	core.ClusterEngine
@@ -291,7 +302,7 @@ func (b *broadcasting) Schedule(ctx context.Context, job *core.Job) error {
 	return b.ClusterEngine.Schedule(ctx, job)
 }
 
-func (b *broadcasting) Trigger(ctx context.Context, job *core.Job) error {
+func (b *broadcasting) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) {
 	if job.LongRunning() {
 		return b.ClusterEngine.Trigger(ctx, job)
 	}
@@ -304,7 +315,7 @@ func (b *broadcasting) Trigger(ctx context.Context, job *core.Job) error {
 			j.Go(context.Background(), tick, nil)
 		}
 	}
-	return nil
+	return core.ManualTick(job.Name()), nil
 }
 
 // leads tells whether the instance is the first in the registry.

@@ -63,7 +63,7 @@ func (m *meddler) Reschedule(ctx context.Context, name string, s core.Schedule) 
 	return m.Manager.Reschedule(ctx, name, s)
 }
 
-func (m *meddler) Trigger(ctx context.Context, name string) error {
+func (m *meddler) Trigger(ctx context.Context, name string) (core.Tick, error) {
 	if m.trigger != nil && ctx != nil {
 		return m.trigger(ctx, name)
 	}

@@ -101,7 +101,7 @@ type hasty struct{ core.Manager }
 func (m hasty) Add(ctx context.Context, w core.Worker) error {
 	err := m.Manager.Add(ctx, w)
 	if _, ok := w.Schedule.(core.AfterRun); ok && err == nil {
-		_ = m.Trigger(ctx, w.Name) // before Start it is refused
+		_, _ = m.Trigger(ctx, w.Name) // before Start it is refused
 	}
 	return err
 }

@@ -192,8 +192,8 @@ type twice struct{ core.Manager }
 func (m twice) Add(ctx context.Context, w core.Worker) error {
 	err := m.Manager.Add(ctx, w)
 	if err == nil && w.RunOnStart {
-		time.Sleep(time.Millisecond) // not while the run at the start is in progress
-		_ = m.Trigger(ctx, w.Name)   // before Start it is refused
+		time.Sleep(time.Millisecond)  // not while the run at the start is in progress
+		_, _ = m.Trigger(ctx, w.Name) // before Start it is refused
 	}
 	return err
 }
@@ -215,7 +215,7 @@ func (r *restarter) Resume(ctx context.Context, name string) error {
 	err := r.Manager.Resume(ctx, name)
 	if _, ok := r.onStart.Load(name); ok && err == nil {
 		time.Sleep(time.Millisecond) // not while the run at the start is in progress
-		err = r.Trigger(ctx, name)
+		_, err = r.Trigger(ctx, name)
 	}
 	return err
 }

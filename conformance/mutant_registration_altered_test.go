@@ -16,7 +16,7 @@ type altered struct {
 	add      func(context.Context, core.Worker) error
 	start    func(context.Context) error
 	stop     func(context.Context) error
-	trigger  func(context.Context, string) error
+	trigger  func(context.Context, string) (core.Tick, error)
 	workers  func() []core.WorkerStatus
 	features func(core.Features) core.Features
 
@@ -109,7 +109,7 @@ func (a *altered) Stop(ctx context.Context) error {
 	return a.Manager.Stop(ctx)
 }
 
-func (a *altered) Trigger(ctx context.Context, name string) error {
+func (a *altered) Trigger(ctx context.Context, name string) (core.Tick, error) {
 	if a.trigger != nil {
 		return a.trigger(ctx, name)
 	}

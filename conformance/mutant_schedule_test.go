@@ -39,7 +39,7 @@ var rescheduleMutants = []mutant{
 		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
 			err := m.Manager.Reschedule(ctx, name, s)
 			if err == nil && m.is(name, core.StateIdle) && s == core.Every(time.Minute) {
-				_ = m.Manager.Trigger(ctx, name)
+				_, _ = m.Manager.Trigger(ctx, name)
 			}
 			return err
 		}
@@ -86,7 +86,7 @@ var rescheduleMutants = []mutant{
 var triggerMutants = []mutant{
 	{name: "triggers-pile-up", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
 		n := 0
-		m.trigger = func(ctx context.Context, name string) error {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			if w := m.worker(name); !m.is(name, core.StateRunning) || w.Schedule == nil || ctx.Err() != nil || m.stops.Load() > 0 {
 				return m.Manager.Trigger(ctx, name)
 			}
@@ -102,43 +102,43 @@ var triggerMutants = []mutant{
 					time.Sleep(time.Millisecond)
 				}
 				time.Sleep(turn)
-				_ = m.Manager.Trigger(context.WithoutCancel(ctx), name)
+				_, _ = m.Manager.Trigger(context.WithoutCancel(ctx), name)
 			}()
-			return nil
+			return core.ManualTick(name), nil
 		}
 	})},
 	{name: "a-trigger-while-it-runs-is-lost", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			if _, inside := core.TickFrom(ctx); !inside && m.is(name, core.StateRunning) && m.stops.Load() == 0 {
-				return nil
+				return core.ManualTick(name), nil
 			}
 			return m.Manager.Trigger(ctx, name)
 		}
 	})},
 	{name: "a-trigger-waits-for-the-next-minute", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, opts *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			i, _ := m.worker(name).Schedule.(core.Interval) // of a period of hours: where the trigger is all that runs
 			if i.Period() > time.Hour && m.is(name, core.StateIdle) && m.started.Load() && m.stops.Load() == 0 && opts.MaxConcurrent == 0 && opts.Logger == discard {
-				time.AfterFunc(time.Minute, func() { _ = m.Manager.Trigger(context.Background(), name) })
-				return nil
+				time.AfterFunc(time.Minute, func() { _, _ = m.Manager.Trigger(context.Background(), name) })
+				return core.ManualTick(name), nil
 			}
 			return m.Manager.Trigger(ctx, name)
 		}
 	})},
 	{name: "a-trigger-moves-the-schedule", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, opts *core.Options) {
 		var n atomic.Int32
-		m.trigger = func(ctx context.Context, name string) error {
-			err := m.Manager.Trigger(ctx, name)
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
 			// The cases about slots trigger once or twice.
 			if i, ok := m.worker(name).Schedule.(core.Interval); err == nil && ok && n.Add(1) == 3 {
 				_ = m.Manager.Reschedule(ctx, name, i.Offset(time.Duration(opts.Now().UnixNano()%int64(i.Period()))))
 			}
-			return err
+			return tick, err
 		}
 	})},
 	{name: "a-trigger-waits-for-its-run", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
-			err := m.Manager.Trigger(ctx, name)
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
 			if _, inside := core.TickFrom(ctx); err == nil && !inside && m.worker(name).Schedule != nil {
 				time.Sleep(time.Nanosecond) // by then the run has begun
 				for range 600 {
@@ -147,17 +147,56 @@ var triggerMutants = []mutant{
 					}
 				}
 			}
-			return err
+			return tick, err
+		}
+	})},
+	{name: "a-trigger-returns-another-tick-than-runs", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
+			if err == nil && m.worker(name).Schedule != nil {
+				tick = core.ManualTick(name)
+			}
+			return tick, err
+		}
+	})},
+	{name: "a-trigger-that-joins-another-returns-a-tick-of-its-own", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		waiting := map[string]string{}
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if err == nil && m.workers[name].Schedule != nil && waiting[name] == tick.ID() {
+				return core.ManualTick(name), nil
+			}
+			waiting[name] = tick.ID()
+			return tick, err
+		}
+	})},
+	{name: "a-trigger-of-a-long-running-worker-returns-no-tick-of-it", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
+			if err == nil && m.worker(name).Schedule == nil {
+				tick = core.ManualTick(name)
+			}
+			return tick, err
+		}
+	})},
+	{name: "a-trigger-of-a-paused-long-running-worker-is-lost", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			if m.worker(name).Schedule == nil && m.is(name, core.StatePaused) {
+				return core.ManualTick(name), nil
+			}
+			return m.Manager.Trigger(ctx, name)
 		}
 	})},
 	{name: "a-disabled-worker-can-be-triggered", breaks: []string{"CTL-3", "STA-5"}, open: meddling(func(m *meddler, _ *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
-			err := m.Manager.Trigger(ctx, name)
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := m.Manager.Trigger(ctx, name)
 			if errors.Is(err, core.ErrDisabled) {
 				_ = m.worker(name).Run(ctx)
-				return nil
+				return core.ManualTick(name), nil
 			}
-			return err
+			return tick, err
 		}
 	})},
 	{name: "a-triggered-run-has-a-slot", breaks: []string{"CTL-3", "PER-6"}, open: retelling(func(t *core.Tick) {
@@ -166,7 +205,7 @@ var triggerMutants = []mutant{
 		}
 	})},
 	{name: "a-trigger-starts-another-of-a-long-running-worker", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			if w := m.worker(name); w.Schedule == nil && m.is(name, core.StateRunning) {
 				ended, cancel := context.WithCancel(ctx)
 				cancel()
@@ -182,7 +221,7 @@ var pauseMutants = []mutant{
 		m.resume = func(ctx context.Context, name string) error {
 			err := m.Manager.Resume(ctx, name)
 			if s := m.status(name); err == nil && s.Skips.Paused > 0 {
-				_ = m.Manager.Trigger(ctx, name)
+				_, _ = m.Manager.Trigger(ctx, name)
 			}
 			return err
 		}
@@ -197,9 +236,9 @@ var pauseMutants = []mutant{
 		}
 	})},
 	{name: "a-paused-worker-cannot-be-triggered", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
-		m.trigger = func(ctx context.Context, name string) error {
+		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			if m.is(name, core.StatePaused) {
-				return nil
+				return core.ManualTick(name), nil
 			}
 			return m.Manager.Trigger(ctx, name)
 		}

@@ -32,12 +32,12 @@ var startMutants = []mutant{
 			}
 			return a.Manager.Add(ctx, w)
 		}
-		a.trigger = func(ctx context.Context, name string) error {
-			err := a.Manager.Trigger(ctx, name)
+		a.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := a.Manager.Trigger(ctx, name)
 			if run := runs[name]; run != nil && errors.Is(err, core.ErrNotStarted) {
-				return run(ctx)
+				return tick, run(ctx)
 			}
-			return err
+			return tick, err
 		}
 	})},
 	{name: "a-second-start-is-a-start", breaks: []string{"STA-2"}, open: altering(func(a *altered, _ *core.Options) {
@@ -242,9 +242,9 @@ var startMutants = []mutant{
 			}
 			return a.Manager.Add(ctx, w)
 		}
-		a.trigger = func(ctx context.Context, name string) error {
+		a.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			if run := runs[name]; run != nil {
-				return run(ctx)
+				return core.Tick{}, run(ctx)
 			}
 			return a.Manager.Trigger(ctx, name)
 		}

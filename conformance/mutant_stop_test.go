@@ -14,12 +14,12 @@ func init() { mutants = append(mutants, stopMutants) }
 var stopMutants = []mutant{
 	{name: "a-trigger-that-waits-runs-at-stop", breaks: []string{"STP-1"}, open: altering(func(a *altered, _ *core.Options) {
 		runs, waiting := a.remember(), make(chan string, 100)
-		a.trigger = func(ctx context.Context, name string) error {
-			err := a.Manager.Trigger(ctx, name)
+		a.trigger = func(ctx context.Context, name string) (core.Tick, error) {
+			tick, err := a.Manager.Trigger(ctx, name)
 			if err == nil && a.is(name, core.StateRunning) {
 				waiting <- name
 			}
-			return err
+			return tick, err
 		}
 		a.stop = func(ctx context.Context) error {
 			err := a.Manager.Stop(ctx)

@@ -212,7 +212,7 @@ func (n *servedNode) obey(open Opener, o order) error {
 		n.watch.Suffer(history.Started)
 		return nil
 	case "trigger":
-		return n.m.Trigger(ctx, o.Worker)
+		return errOf(n.m.Trigger(ctx, o.Worker))
 	case "stop":
 		n.watch.Suffer(history.Stopping)
 		return n.m.Stop(ctx)

@@ -97,7 +97,7 @@ var methods = map[core.Feature][]func(m core.Manager, name string, s core.Schedu
 		return m.Reschedule(context.Background(), name, s)
 	}},
 	core.FeatureTrigger: {func(m core.Manager, name string, _ core.Schedule) error {
-		return m.Trigger(context.Background(), name)
+		return errOf(m.Trigger(context.Background(), name))
 	}},
 	core.FeaturePause: {
 		func(m core.Manager, name string, _ core.Schedule) error { return m.Pause(context.Background(), name) },

@@ -53,7 +53,7 @@ var invalidCases = []kase{
 		require.NoError(t, m.Start(context.Background()), "Start with a nil context has done nothing")
 		refused("Remove", func() error { return m.Remove(none, "w") })
 		refused("Reschedule", func() error { return m.Reschedule(none, "w", core.Every(1000*t.period())) })
-		refused("Trigger", func() error { return m.Trigger(none, "w") })
+		refused("Trigger", func() error { return errOf(m.Trigger(none, "w")) })
 		refused("Pause", func() error { return m.Pause(none, "w") })
 		refused("Resume", func() error { return m.Resume(none, "w") })
 		refused("Stop", func() error { return m.Stop(none) })

@@ -67,7 +67,7 @@ var rules = []Rule{
 	{"ERR-7", "Failure", `A run that fails, panics or blocks never delays another worker, unless a limit on concurrent runs was set; then those due wait their turn.`},
 	{"CTL-1", "Control while running", `Remove ends a worker on this instance: no run begins here after it is called, it waits for the run in progress until its context ends, and the name is free again; an unknown name is ErrNotFound.`},
 	{"CTL-2", "Control while running", `Reschedule replaces the schedule on this instance: the next run is the new schedule's next slot, and a run in progress goes on.`},
-	{"CTL-3", "Control while running", `Trigger runs the worker once as soon as it can, on any instance that has it, beside its schedule; triggers that come while one is waiting are one.`},
+	{"CTL-3", "Control while running", `Trigger runs the worker once as soon as it can, on any instance that has it, beside its schedule; triggers that come while one is waiting are one. Trigger returns the tick that will run, which is the waiting one if triggers coalesce.`},
 	{"CTL-4", "Control while running", `Pause skips slots, with reason paused, until Resume, and they are not made up; Trigger still works. It holds for the whole cluster and outlives its instances.`},
 	{"CTL-5", "Control while running", `A run may call its own manager without deadlock; Stop and Remove of itself, called with the run's own context, do not wait for it.`},
 	{"OBS-1", "Control while running", `Workers reports, for each worker, its schedule, scope, state, next slot, last run (tick, start, duration, attempts, outcome, error, instance) and counts of runs, failures, and skips by reason.`},

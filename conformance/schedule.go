@@ -96,7 +96,7 @@ var scheduleCases = []kase{
 
 	{rule: "PER-9", name: "what-is-over-can-still-be-triggered", needs: append([]core.Feature{core.FeatureTrigger}, anySchedule...), run: func(t *trial) {
 		m := t.running(core.Options{}, t.worker("w", nextOnly{never}, nil))
-		t.must(m.Trigger(context.Background(), "w"), "Trigger")
+		t.must(errOf(m.Trigger(context.Background(), "w")), "Trigger")
 		t.eventually(t.period(), "the triggered run", func() bool { return t.count("w") == 1 })
 	}},
 }

@@ -27,7 +27,7 @@ var startCases = []kase{
 	{rule: "STA-1", name: "a-trigger-before-start-is-refused", needs: []core.Feature{core.FeatureTrigger}, run: func(t *trial) {
 		m := t.open(core.Options{})
 		require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(1000*t.period()), nil)))
-		require.ErrorIs(t, m.Trigger(context.Background(), "w"), core.ErrNotStarted)
+		require.ErrorIs(t, errOf(m.Trigger(context.Background(), "w")), core.ErrNotStarted)
 		t.sleep(t.soon())
 		require.Zero(t, t.count("w"), "runs before Start")
 	}},

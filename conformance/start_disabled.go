@@ -58,7 +58,7 @@ var disabledCases = []kase{
 func (t *trial) wakeUp(m core.Manager, name string) {
 	ctx := context.Background()
 	if t.features.Supports(core.FeatureTrigger) {
-		assert.ErrorIs(t, m.Trigger(ctx, name), core.ErrDisabled, "Trigger of %s, which is disabled", name)
+		assert.ErrorIs(t, errOf(m.Trigger(ctx, name)), core.ErrDisabled, "Trigger of %s, which is disabled", name)
 	}
 	if t.features.Supports(core.FeaturePause) {
 		assert.NoError(t, m.Pause(ctx, name))

@@ -52,7 +52,7 @@ var leftoverCases = []kase{
 		g.await()
 		t.sleep(t.period())
 		if t.features.Supports(core.FeatureTrigger) {
-			require.NoError(t, m.Trigger(context.Background(), "d"))
+			require.NoError(t, errOf(m.Trigger(context.Background(), "d")))
 		}
 		stop := t.stopping(m)
 		g.open()

@@ -6,18 +6,69 @@ import (
 )
 
 // Trigger implements Manager.
-func (m *manager) Trigger(ctx context.Context, name string) error {
+func (m *manager) Trigger(ctx context.Context, name string) (tick Tick, err error) {
 	j, err := m.control(ctx, "trigger", name, FeatureTrigger)
 	if err != nil {
-		return err
+		return Tick{}, err
 	}
-	if j.worker.Disabled || m.opts.Disabled {
-		return &WorkerError{Op: "trigger", Worker: name, Err: ErrDisabled}
+	switch {
+	case j.worker.Disabled || m.opts.Disabled:
+		err = ErrDisabled
+	case j.led():
+		tick, err = m.cluster.Trigger(ctx, j)
+	default:
+		tick, err = j.Trigger()
 	}
-	if j.led() {
-		return cluster(ctx, "trigger", j, m.cluster.Trigger)
+	if err != nil {
+		return Tick{}, &WorkerError{Op: "trigger", Worker: name, Err: err}
 	}
-	j.Trigger()
+	return tick, nil
+}
+
+// Trigger runs the worker once, now or when the run in progress has ended, also
+// while it is paused. It returns the tick that will run: that of the trigger which
+// waits already, if one does (CTL-3, CTL-4). It does not wait for the run. It is
+// Manager.Trigger on this instance, for an engine whose library lets people ask
+// for a run. ErrStopped or ErrNotFound if the worker may not run any more, ErrNotStarted
+// if it may not run yet.
+func (j *Job) Trigger() (Tick, error) {
+	if j.long != nil {
+		return j.restartLong()
+	}
+	tick := ManualTick(j.worker.Name)
+	r := newRun(j, tick, context.Background(), nil)
+	j.mu.Lock()
+	if c := j.cur; c != nil && j.phase == live {
+		defer j.mu.Unlock()
+		switch x := j.more(); {
+		case c.manual() && !c.begun:
+			return c.tick(), nil
+		case x.pending.Manual == "":
+			x.pending = tick
+		}
+		return j.rare.pending, nil
+	}
+	result, _ := j.claim(r)
+	j.mu.Unlock()
+	if result.Outcome == 0 {
+		j.m.begin(r)
+		return tick, nil
+	}
+	return Tick{}, j.refusal()
+}
+
+// refusal returns why the worker may not run, or nil if it may.
+func (j *Job) refusal() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.m.isStopping():
+		return ErrStopped
+	case j.phase == added:
+		return ErrNotStarted
+	case j.phase == removed:
+		return ErrNotFound
+	}
 	return nil
 }
 
@@ -27,31 +78,6 @@ func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *J
 		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
 	}
 	return nil
-}
-
-// Trigger runs the worker once, now or when the run in progress has ended, also
-// while it is paused; those that come while one waits are one (CTL-3, CTL-4). It
-// does not wait for the run. It is Manager.Trigger on this instance, for an engine
-// whose library lets people ask for a run. A worker that may not run any more
-// does not.
-func (j *Job) Trigger() {
-	if j.long != nil {
-		j.restartLong()
-		return
-	}
-	r := newRun(j, ManualTick(j.worker.Name), context.Background(), nil)
-	j.mu.Lock()
-	if c := j.cur; c != nil {
-		waiting := c.manual() && !c.begun
-		j.pending = j.pending || !waiting
-		j.mu.Unlock()
-		return
-	}
-	result, _ := j.claim(r)
-	j.mu.Unlock()
-	if result.Outcome == 0 {
-		j.m.begin(r)
-	}
 }
 
 // Pause implements Manager.

@@ -80,8 +80,10 @@ type Engine interface {
 type ClusterEngine interface {
 	Engine
 
-	// Trigger has the worker run once, on any instance that has it.
-	Trigger(ctx context.Context, job *Job) error
+	// Trigger has the worker run once, on any instance that has it, and returns
+	// the tick that will run: the one that waits already, if one does (CTL-3).
+	// For a long-running worker that is up it is the one in progress.
+	Trigger(ctx context.Context, job *Job) (Tick, error)
 	// Pause has every instance skip the worker's slots until Resume.
 	Pause(ctx context.Context, job *Job) error
 	// Resume ends a Pause.

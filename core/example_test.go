@@ -234,7 +234,7 @@ func ExampleTickFrom() {
 		},
 	})
 	_ = m.Start(ctx)
-	_ = m.Trigger(ctx, "report")
+	_, _ = m.Trigger(ctx, "report")
 	<-done
 	_ = m.Stop(ctx)
 	// Output: true report attempt 1 triggered: true
@@ -429,23 +429,31 @@ func ExampleObserver() {
 	// ended report panic: no paper
 }
 
-// Trigger runs a worker once, beside its schedule.
+// Trigger runs a worker once, next to its schedule, and returns the tick by which the run is
+// found in logs and history.
 func ExampleManager_Trigger() {
 	ctx := context.Background()
 	m, _ := native.New(native.Config{}, core.Options{})
-	done := make(chan struct{})
+	ran := make(chan string, 1)
 	_ = m.Add(ctx, core.Worker{
 		Name:     "report",
 		Schedule: core.Cron("0 6 * * *"),
-		Run:      func(context.Context) error { close(done); return nil },
+		Run: func(ctx context.Context) error {
+			tick, _ := core.TickFrom(ctx)
+			ran <- tick.ID()
+			return nil
+		},
 	})
 	_ = m.Start(ctx)
-	fmt.Println(m.Trigger(ctx, "report"))
-	<-done
-	fmt.Println(m.Trigger(ctx, "reprot"))
+	tick, err := m.Trigger(ctx, "report")
+	fmt.Println(err)
+	fmt.Println(tick.ID() == <-ran)
+	_, err = m.Trigger(ctx, "reprot")
+	fmt.Println(err)
 	_ = m.Stop(ctx)
 	// Output:
 	// <nil>
+	// true
 	// tickwork: trigger worker "reprot": no worker of this name
 }
 
@@ -508,7 +516,8 @@ func ExampleUnimplementedManager() {
 	var m core.Manager = &registryOnly{}
 	ctx := context.Background()
 	fmt.Println(m.Add(ctx, core.Worker{Name: "report"}))
-	fmt.Println(m.Trigger(ctx, "report"))
+	_, err := m.Trigger(ctx, "report")
+	fmt.Println(err)
 	// Output:
 	// <nil>
 	// tickwork: trigger worker "report": not supported by this engine

@@ -14,12 +14,13 @@ type history struct {
 // plainRun is a LastRun in short, in Unix nanoseconds; its start is never zero.
 type plainRun struct{ slot, start, duration int64 }
 
-// rare is the part of a history that few jobs have.
+// rare is the part of a history that few jobs have, and a trigger that waits.
 type rare struct {
 	failures, cancels uint64
 	skips             Skips
 	last              *LastRun // nil where it was plain
 	broken            error    // why the worker is StateBroken
+	pending           Tick     // the trigger that waits for the run in progress to end; zero for none
 }
 
 func (h *history) more() *rare {
@@ -34,6 +35,15 @@ func (h *history) setBroken(err error) {
 	if err != nil || h.rare != nil {
 		h.more().broken = err
 	}
+}
+
+// takePending returns the trigger that waits, if one does; it waits no more.
+func (h *history) takePending() (tick Tick, ok bool) {
+	if h.rare == nil || h.rare.pending.Manual == "" {
+		return Tick{}, false
+	}
+	tick, h.rare.pending = h.rare.pending, Tick{}
+	return tick, true
 }
 
 // setPlain keeps a plain run, and tells whether it can.

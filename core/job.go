@@ -26,7 +26,6 @@ type Job struct {
 	phase    phase
 	paused   bool
 	finished bool // the schedule is over, or the long-running worker is done
-	pending  bool // a trigger waits for the run in progress to end
 
 	// Guarded by m.mu.
 	reserved bool // being added to the running manager, or being removed

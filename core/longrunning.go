@@ -31,8 +31,8 @@ const stayedUp = time.Minute
 // led tells whether the engine decides which instance runs the worker.
 func (j *Job) led() bool { return j.m.cluster != nil && j.worker.Scope == PerCluster }
 
-// lead takes a delivery to a long-running worker.
-func (j *Job) lead(ctx context.Context, tick Tick, done func(Result)) {
+// lead takes a delivery to a long-running worker, and returns whether it did.
+func (j *Job) lead(ctx context.Context, tick Tick, done func(Result)) bool {
 	l := &lead{ctx: ctx, tick: tick, done: done}
 	var refusal Result
 	j.mu.Lock()
@@ -54,15 +54,14 @@ func (j *Job) lead(ctx context.Context, tick Tick, done func(Result)) {
 		if done != nil {
 			done(refusal)
 		}
-		return
+		return false
 	}
 	j.startLong()
+	return true
 }
 
 // leadHere is the lead of a worker that each instance runs for itself.
-func (j *Job) leadHere() {
-	j.lead(context.Background(), ManualTick(j.worker.Name), nil)
-}
+func (j *Job) leadHere(tick Tick) { j.lead(context.Background(), tick, nil) }
 
 // leadLost ends a lead whose context was cancelled while nothing ran. A run in
 // progress is cancelled by the same context, and ends the lead when it returns.
@@ -116,32 +115,64 @@ func (j *Job) startLong() {
 }
 
 // restartLong is Trigger for a long-running worker that each instance runs for
-// itself: it ends a backoff, and runs again one that was done. One that is up
-// stays up.
-func (j *Job) restartLong() {
-	j.mu.Lock()
-	idle := j.long.lead == nil
-	j.mu.Unlock()
-	if idle {
-		j.leadHere()
-		return
+// itself: it ends a backoff, and runs again one that was done, after Resume if it
+// is paused. One that is up stays up. It returns the tick that runs then.
+func (j *Job) restartLong() (Tick, error) {
+	for {
+		if err := j.refusal(); err != nil {
+			return Tick{}, err
+		}
+		if tick, ok := j.afterPause(); ok {
+			return tick, nil
+		}
+		if tick, ok := j.Hurry(); ok {
+			return tick, nil
+		}
+		tick := ManualTick(j.worker.Name)
+		if j.lead(context.Background(), tick, nil) {
+			return tick, nil
+		}
 	}
-	j.Hurry()
+}
+
+// afterPause returns the tick with which a worker that is paused begins at Resume.
+func (j *Job) afterPause() (tick Tick, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.paused {
+		return Tick{}, false
+	}
+	x := j.more()
+	if x.pending.Manual == "" {
+		x.pending = ManualTick(j.worker.Name)
+	}
+	return x.pending, true
 }
 
 // Hurry ends the backoff of a long-running worker that this instance leads: it
-// is what a Trigger means to it.
-func (j *Job) Hurry() {
+// is what a Trigger means to it. It returns the tick in progress or, after a
+// backoff, the one that begins now; false if this instance does not lead the
+// worker.
+func (j *Job) Hurry() (tick Tick, ok bool) {
 	if j.long == nil {
-		return
+		return Tick{}, false
 	}
 	j.mu.Lock()
-	if j.cur == nil {
-		j.stopRetry()
-		j.long.failures = 0
+	switch {
+	case j.cur != nil:
+		tick = j.cur.tick()
+		j.mu.Unlock()
+		return tick, true
+	case j.long.lead == nil:
+		j.mu.Unlock()
+		return Tick{}, false
 	}
+	tick = j.long.lead.tick
+	j.stopRetry()
+	j.long.failures = 0
 	j.mu.Unlock()
 	j.startLong()
+	return tick, true
 }
 
 // longEnded decides what comes after a run of a long-running worker.
@@ -172,10 +203,18 @@ func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 // to decide.
 func (j *Job) resumeLong() {
 	j.mu.Lock()
-	wanted := !j.paused && !j.finished && !j.led() && !j.worker.Disabled && !j.m.opts.Disabled
+	if j.paused || j.cur != nil || j.led() || j.worker.Disabled || j.m.opts.Disabled {
+		j.mu.Unlock() // a run that the pause has cancelled comes here when it has ended
+		return
+	}
+	tick, triggered := j.takePending()
+	if !triggered {
+		tick = ManualTick(j.worker.Name)
+	}
+	wanted := triggered || !j.finished
 	j.mu.Unlock()
 	if wanted {
-		j.leadHere()
+		j.leadHere(tick)
 	}
 }
 

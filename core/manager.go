@@ -35,10 +35,15 @@ type Manager interface {
 
 	// Trigger runs the worker once as soon as it can, on any instance that has
 	// it, beside its schedule. Triggers that come while one is waiting are one
-	// (CTL-3). It does not wait for the run. A long-running worker that is done
-	// or in a backoff is run again; one that is up, or paused, stays so. ErrNotFound,
-	// ErrDisabled, ErrNotStarted, ErrStopped.
-	Trigger(ctx context.Context, name string) error
+	// (CTL-3). It does not wait for the run, and returns the tick that will run, by
+	// whose ID the run is found in logs and history: that of the trigger which waits
+	// already, if one does. The tick's Fence, Attempt and Redelivered are not known yet.
+	// A long-running worker that is done or in a backoff is run again, after
+	// Resume if it is paused; one that is up stays up, and the tick is the one in
+	// progress. If another instance of the cluster holds its lease, the tick is
+	// the lease's: restarts after a failure keep its fence, but have IDs of their
+	// own. ErrNotFound, ErrDisabled, ErrNotStarted, ErrStopped.
+	Trigger(ctx context.Context, name string) (Tick, error)
 
 	// Pause makes the worker skip its slots, with reason paused, until Resume;
 	// they are not made up, Trigger still works, and a run in progress goes
@@ -100,8 +105,8 @@ func (UnimplementedManager) Reschedule(_ context.Context, name string, _ Schedul
 }
 
 // Trigger returns ErrUnsupported.
-func (UnimplementedManager) Trigger(_ context.Context, name string) error {
-	return unimplemented("trigger", name)
+func (UnimplementedManager) Trigger(_ context.Context, name string) (Tick, error) {
+	return Tick{}, unimplemented("trigger", name)
 }
 
 // Pause returns ErrUnsupported.

@@ -33,9 +33,9 @@ func (a *attentive) Schedule(context.Context, *core.Job) error {
 
 func (*attentive) Unschedule(context.Context, *core.Job) error { return nil }
 
-func (a *attentive) Trigger(context.Context, *core.Job) error {
+func (a *attentive) Trigger(context.Context, *core.Job) (core.Tick, error) {
 	a.triggered = append(a.triggered, a.isReady())
-	return nil
+	return core.Tick{}, nil
 }
 
 func (*attentive) Pause(context.Context, *core.Job) error { return nil }

@@ -265,14 +265,17 @@ func (r *run) release(result Result) {
 	j.mu.Lock()
 	j.cur = nil
 	abandoned := r.abandoned
-	triggered := j.pending && j.phase == live
-	j.pending = false
+	var next *run // of the trigger that waited: claimed now, lest another trigger or a slot comes before it
+	if tick, ok := j.takePending(); ok && j.phase == live {
+		next = newRun(j, tick, context.Background(), nil)
+		j.cur = next
+	}
 	rearm := isDelay(j.worker.Schedule) && j.phase == live && result.Outcome != Refused
 	var since time.Time
 	if r.awaited && !abandoned {
 		since = r.more().since
 	}
-	if r.done == nil && j.long == nil && !triggered && !rearm && !r.awaited {
+	if r.done == nil && j.long == nil && next == nil && !rearm && !r.awaited {
 		r.isOver = true // nobody is to be told, and nothing follows
 		j.mu.Unlock()
 		return
@@ -288,8 +291,8 @@ func (r *run) release(result Result) {
 	switch {
 	case j.long != nil:
 		j.longEnded(r, result, cancelled)
-	case triggered:
-		j.Trigger()
+	case next != nil:
+		m.begin(next)
 	}
 	if rearm {
 		m.reschedule(j)

@@ -25,7 +25,9 @@ func (u *unreachable) Schedule(_ context.Context, job *core.Job) error {
 	return nil
 }
 
-func (u *unreachable) Trigger(context.Context, *core.Job) error { return errors.New("out of reach") }
+func (u *unreachable) Trigger(context.Context, *core.Job) (core.Tick, error) {
+	return core.Tick{}, errors.New("out of reach")
+}
 
 func TestStopEndsAStartThatTriggers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -200,7 +200,7 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 	case j.worker.Disabled || m.opts.Disabled:
 		return nil
 	case j.long != nil && !j.led():
-		j.leadHere()
+		j.leadHere(ManualTick(j.worker.Name))
 		return nil
 	}
 	if err := m.engine.Schedule(ctx, j); err != nil {
@@ -221,7 +221,9 @@ func (m *manager) runOnStart(ctx context.Context, j *Job) error {
 	case j.isRemoved(): // meanwhile
 		return nil
 	case !j.led():
-		j.Trigger()
+		if _, err := j.Trigger(); !errors.Is(err, ErrNotFound) { // removed meanwhile
+			return err
+		}
 		return nil
 	}
 	err := m.triggerFirst(ctx, j)
@@ -238,7 +240,7 @@ func (m *manager) triggerFirst(ctx context.Context, j *Job) error {
 	ctx, cancel := m.connecting(ctx)
 	defer cancel()
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := m.cluster.Trigger(ctx, j)
+		_, err := m.cluster.Trigger(ctx, j)
 		if err == nil {
 			return nil
 		}

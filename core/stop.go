@@ -112,7 +112,7 @@ func (m *manager) endRuns() []*run {
 func (j *Job) endRuns(cause error) *run {
 	j.mu.Lock()
 	j.phase = removed
-	j.pending = false
+	j.takePending()
 	j.stopRetry()
 	r := j.cur
 	if r != nil && r.begun && j.long == nil && !j.led() {

@@ -146,7 +146,7 @@ func (s *stressed) behave(ctx context.Context, kind int, name string) error {
 	case 3:
 		_ = s.m.Remove(ctx, name)
 	case 4:
-		_ = s.m.Trigger(ctx, "w0")
+		_, _ = s.m.Trigger(ctx, "w0")
 		_ = s.m.Pause(ctx, "w1")
 	case 5:
 		_ = s.m.Remove(ctx, "w2")
@@ -171,7 +171,7 @@ func (s *stressed) act(ctx context.Context, r *rand.Rand) {
 		err = s.m.Remove(short, name)
 		cancel()
 	case 3:
-		err = s.m.Trigger(ctx, name)
+		_, err = s.m.Trigger(ctx, name)
 	case 4:
 		err = s.m.Pause(ctx, name)
 	case 5:

@@ -258,7 +258,7 @@ func minimalUserRuns(t *testing.T, server *redistest.Server, url string) {
 	m := real(t, asynq.Config{URL: url, Lease: time.Second}, opts, workers...)
 	eventually(t, 5*time.Second, "slots run", func() bool { return r.count() > 3 })
 	require.NoError(t, m.Pause(t.Context(), "bad"))
-	require.NoError(t, m.Trigger(t.Context(), "bad"))
+	require.NoError(t, errOf(m.Trigger(t.Context(), "bad")))
 	time.Sleep(9 * time.Second) // what asynq does every eight seconds, too
 	stop(t, m)
 	assert.NotContains(t, log.String(), "s3cret")

@@ -129,3 +129,6 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 		}
 	}
 }
+
+// errOf returns the error of a call that returns a tick, too.
+func errOf(_ core.Tick, err error) error { return err }

@@ -252,7 +252,7 @@ func TestToolsTellOfATriggerThatWaited(t *testing.T) {
 			if elsewhere {
 				m = s.node("b", w)
 			}
-			require.NoError(s, m.Trigger(s.Context(), "w"))
+			require.NoError(s, errOf(m.Trigger(s.Context(), "w")))
 			time.Sleep(10 * time.Second)
 			tasks, err := upstream.NewInspectorFromRedisClient(s.client).ListActiveTasks("tickwork")
 			require.NoError(s, err)
@@ -273,7 +273,7 @@ func TestToolsTellOfARunThatIsFollowedByAnotherAtOnce(t *testing.T) {
 		var m atomic.Value // of core.Manager
 		m.Store(s.node("a", core.Worker{Name: "w", Schedule: core.Every(time.Minute), Run: func(ctx context.Context) error {
 			if tick, _ := core.TickFrom(ctx); tick.Manual == "" {
-				assert.NoError(s, m.Load().(core.Manager).Trigger(ctx, "w"))
+				assert.NoError(s, errOf(m.Load().(core.Manager).Trigger(ctx, "w")))
 				return errDiskFull
 			}
 			return nil

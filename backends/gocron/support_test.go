@@ -99,3 +99,6 @@ func status(t *testing.T, m core.Manager, name string) core.WorkerStatus {
 	t.Fatalf("no worker %s", name)
 	return core.WorkerStatus{}
 }
+
+// errOf returns the error of a call that returns a tick, too.
+func errOf(_ core.Tick, err error) error { return err }

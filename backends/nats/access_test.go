@@ -118,7 +118,7 @@ func TestDocumentedPermissionsAreEnough(t *testing.T) {
 	require.NoError(t, a.Pause(ctx, "w"))
 	require.Eventually(t, func() bool { return b.Workers()[0].State == core.StatePaused }, patience, time.Millisecond)
 	require.NoError(t, b.Resume(ctx, "w"))
-	require.NoError(t, b.Trigger(ctx, "w"))
+	require.NoError(t, errOf(b.Trigger(ctx, "w")))
 	runs.more(t, 5)
 	stop(t, a)
 	stop(t, b)

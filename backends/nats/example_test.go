@@ -43,7 +43,7 @@ func ExampleNew() {
 		return m
 	}
 	one, two := open("one"), open("two")
-	_ = two.Trigger(ctx, "invoices") // one of them runs it, once
+	_, _ = two.Trigger(ctx, "invoices") // one of them runs it, once
 	fmt.Println(<-ran)
 	fmt.Println("stopped:", one.Stop(ctx), two.Stop(ctx))
 	// Output:

@@ -146,3 +146,6 @@ func (r *recorder) gap(worker string) (longest time.Duration) {
 	}
 	return longest
 }
+
+// errOf returns the error of a call that returns a tick, too.
+func errOf(_ core.Tick, err error) error { return err }

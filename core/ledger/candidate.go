@@ -205,7 +205,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	}
 	paused, held := c.control.Paused, c.hold
 	delayed := (again || elsewhere) && s.Lease.Rev != 0 && !c.local
-	hurry := held != nil && c.job.LongRunning() && c.control.Trigger != held.lease.Trigger
+	hurry := held != nil && c.job.LongRunning() && !paused && c.control.Trigger != held.lease.Trigger
 	if hurry {
 		held.lease.Trigger = c.control.Trigger
 	}

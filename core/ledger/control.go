@@ -12,39 +12,57 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// Trigger implements core.ClusterEngine.
-func (e *engine) Trigger(ctx context.Context, job *core.Job) error {
-	if c := e.find(job.Name()); c != nil && c.triggerWaits() {
-		return nil
-	}
-	tick := core.ManualTick(job.Name())
-	wrote, err := e.request(ctx, job.Name(), func(lease Lease, next *Control) bool {
-		if next.Trigger != "" && (next.Trigger != lease.Trigger || e.takes(lease, job.Name())) {
-			return false // one waits already
+// Trigger implements core.ClusterEngine. The control record holds the tick, so that
+// every instance knows the one that waits.
+func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) {
+	if c := e.find(job.Name()); c != nil {
+		if tick, waits := c.waitingTrigger(); waits {
+			return tick, nil
 		}
-		next.Trigger = tick.Manual
+	}
+	fresh := core.ManualTick(job.Name())
+	var tick core.Tick // of the trigger in the record that is written, or found there
+	wrote, err := e.request(ctx, job.Name(), func(lease Lease, next *Control) bool {
+		tick = fresh
+		switch {
+		case job.LongRunning() && lease.Running && !next.Paused: // its instance ends a backoff; a worker that is up stays up
+			tick.Manual, tick.Fence = lease.Manual, lease.Fence
+		case next.Trigger != "" && (next.Trigger != lease.Trigger || e.takes(lease, job.Name())):
+			tick.Manual = next.Trigger
+			return false
+		}
+		next.Trigger = fresh.Manual
 		return true
 	})
-	if err != nil || !wrote {
-		return err
+	if err != nil {
+		return core.Tick{}, err
 	}
-	if e.cfg.Dispatcher != nil && !job.LongRunning() {
+	if job.LongRunning() {
+		if running, here := job.Hurry(); here { // else it waits, or another instance hurries it
+			return running, nil
+		}
+		return tick, nil
+	}
+	if wrote && e.cfg.Dispatcher != nil {
 		op, cancel := e.op(ctx)
 		defer cancel()
 		if err := e.cfg.Dispatcher.Dispatch(op, tick); err != nil {
 			e.host.Logger.Warn("ledger: trigger not dispatched; the first instance to see the record runs it", "tick", tick.ID(), "error", err)
 		}
 	}
-	return nil
+	return tick, nil
 }
 
-// triggerWaits tells whether a trigger was taken here whose run has not begun,
-// and waits for its turn under MaxConcurrent.
-func (c *candidate) triggerWaits() bool {
+// waitingTrigger returns the tick of a trigger that was taken here and whose run
+// has not begun, because it waits for its turn under MaxConcurrent.
+func (c *candidate) waitingTrigger() (tick core.Tick, ok bool) {
 	c.mu.Lock()
 	h := c.hold
 	c.mu.Unlock()
-	return h != nil && h.tick.Manual != "" && c.job.Waiting()
+	if h == nil || h.tick.Manual == "" || !c.job.Waiting() {
+		return core.Tick{}, false
+	}
+	return h.tick, true
 }
 
 // takes tells whether a lease is that of a trigger which this instance has just

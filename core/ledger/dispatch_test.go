@@ -179,7 +179,7 @@ func TestDispatchedOnce(t *testing.T) {
 				}
 				require.GreaterOrEqual(cl.t, p.outcomes()[core.Succeeded], 1200, "deliveries that ended with the run")
 				require.Zero(cl.t, p.outcomes()[core.Skipped], "deliveries whose slot was said to be skipped, and was run")
-				require.NoError(cl.t, cl.nodes[1].m.Trigger(context.Background(), "w3"))
+				require.NoError(cl.t, errOf(cl.nodes[1].m.Trigger(context.Background(), "w3")))
 				time.Sleep(time.Second)
 				runs, manual := cl.of("w3"), 0
 				for _, r := range runs {
@@ -198,7 +198,7 @@ func TestNeverDelivered(t *testing.T) {
 	dispatched(t, 3, func() *post { return &post{never: true} }, func(cl *cluster, _ *post) {
 		cl.add(core.Worker{Name: "w", Schedule: core.Every(time.Minute)})
 		cl.start()
-		require.NoError(cl.t, cl.nodes[0].m.Trigger(context.Background(), "w"))
+		require.NoError(cl.t, errOf(cl.nodes[0].m.Trigger(context.Background(), "w")))
 		time.Sleep(10*time.Minute + 5*time.Second)
 		runs := cl.of("w")
 		require.Len(cl.t, runs, 11, "ten slots and a trigger")
@@ -412,7 +412,7 @@ func TestADeliveryOfATriggerThatIsPast(t *testing.T) {
 	dispatched(t, 2, func() *post { return &post{never: true} }, func(cl *cluster, p *post) {
 		cl.add(core.Worker{Name: "w", Schedule: core.Every(10 * time.Second)})
 		cl.start()
-		require.NoError(cl.t, cl.nodes[0].m.Trigger(cl.t.Context(), "w"))
+		require.NoError(cl.t, errOf(cl.nodes[0].m.Trigger(cl.t.Context(), "w")))
 		time.Sleep(time.Minute)
 		runs := cl.of("w")
 		require.NotEmpty(cl.t, runs[0].tick.Manual)

@@ -208,7 +208,7 @@ func TestATakeoverWithoutAnAnswerWaitsForNoOtherLease(t *testing.T) {
 					return ctx.Err()
 				}}
 				died := acc.join(t, "a", stores[0], w)
-				require.NoError(t, died.Trigger(t.Context(), "w"))
+				require.NoError(t, errOf(died.Trigger(t.Context(), "w")))
 				time.Sleep(time.Second)
 				lived := acc.join(t, "b", stores[1], w)
 				dies.Cut(true)

@@ -41,7 +41,7 @@ func ExampleNewEngine() {
 		}
 		managers = append(managers, m)
 	}
-	_ = managers[0].Trigger(ctx, "invoices") // on whichever instance gets it first
+	_, _ = managers[0].Trigger(ctx, "invoices") // on whichever instance gets it first
 	fmt.Println(<-ran, "ran")
 	for _, m := range managers {
 		_ = m.Stop(ctx)

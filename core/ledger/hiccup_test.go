@@ -61,7 +61,7 @@ func overtaken(t *testing.T, schedule core.Schedule) {
 	synctest.Wait()
 	time.Sleep(time.Minute)
 	if schedule != nil {
-		require.NoError(t, a.Trigger(t.Context(), "w"))
+		require.NoError(t, errOf(a.Trigger(t.Context(), "w")))
 		time.Sleep(time.Minute)
 	}
 	holder, other := 0, 1

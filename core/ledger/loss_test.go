@@ -326,7 +326,7 @@ func TestARequestBesideTheFirstWriteIsNoLoss(t *testing.T) {
 		for i := range 200 {
 			name := fmt.Sprint("w", i)
 			cl.add(core.Worker{Name: name, Schedule: core.Every(time.Hour)})
-			require.NoError(cl.t, cl.nodes[0].m.Trigger(context.Background(), name))
+			require.NoError(cl.t, errOf(cl.nodes[0].m.Trigger(context.Background(), name)))
 			asked := time.Now()
 			time.Sleep(100 * time.Millisecond)
 			runs := cl.of(name)

@@ -22,7 +22,7 @@ func TestRescheduleCountsFromNow(t *testing.T) {
 		time.Sleep(30*time.Minute + 20*time.Second)
 		n := len(cl.of("w"))
 		require.NoError(cl.t, a.m.Reschedule(ctx, "w", core.Every(10*time.Minute)))
-		require.NoError(cl.t, b.m.Trigger(ctx, "w"))
+		require.NoError(cl.t, errOf(b.m.Trigger(ctx, "w")))
 		time.Sleep(time.Minute)
 		runs := cl.of("w")
 		require.Len(cl.t, runs, n+1, "the trigger's run alone")

@@ -217,7 +217,7 @@ func TestAnOverlapCountsWhatWasMissedBefore(t *testing.T) {
 		cl.add(w)
 		cl.start()
 		cl.align(4 * time.Second)
-		require.NoError(cl.t, first.m.Trigger(cl.t.Context(), "w")) // waits for the run in progress
+		require.NoError(cl.t, errOf(first.m.Trigger(cl.t.Context(), "w"))) // waits for the run in progress
 		ctx, cancel := context.WithCancel(cl.t.Context())
 		cancel()
 		_ = first.m.Stop(ctx)

@@ -23,7 +23,7 @@ func TestAClockThatJumpsAhead(t *testing.T) {
 		for i := range 10 {
 			time.Sleep(time.Duration(i) * 90 * time.Millisecond)
 			ahead.Store(int64(30 * time.Second))
-			_ = wrong.m.Trigger(context.Background(), "w") // has it look
+			_, _ = wrong.m.Trigger(context.Background(), "w") // has it look
 			time.Sleep(20 * time.Second)
 			ahead.Store(0)
 			time.Sleep(10 * time.Second)

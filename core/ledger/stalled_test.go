@@ -161,7 +161,7 @@ func TestARequestThatIsDoneLateHasNotFailed(t *testing.T) {
 			s.stall(3 * time.Second)
 			require.NoError(t, m.Resume(t.Context(), "w"))
 			s.stall(3 * time.Second)
-			require.NoError(t, m.Trigger(t.Context(), "w"))
+			require.NoError(t, errOf(m.Trigger(t.Context(), "w")))
 			time.Sleep(time.Minute)
 			require.EqualValues(t, i+1, m.Workers()[0].Runs)
 		}

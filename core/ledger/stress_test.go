@@ -206,7 +206,7 @@ func (s *stressed) worker(node, i int, r *rand.Rand) core.Worker {
 		case 3:
 			_ = s.nodes[node].Remove(ctx, w.Name)
 		case 4:
-			_ = s.nodes[node].Trigger(ctx, "w0")
+			_, _ = s.nodes[node].Trigger(ctx, "w0")
 		}
 		select {
 		case <-ctx.Done():
@@ -266,7 +266,7 @@ func (s *stressed) act(ctx context.Context, node int, r *rand.Rand) {
 	case 3:
 		err = m.Remove(short, name)
 	case 4:
-		err = m.Trigger(short, name)
+		_, err = m.Trigger(short, name)
 	case 5:
 		err = m.Pause(short, name)
 	case 6:

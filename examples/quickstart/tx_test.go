@@ -27,7 +27,7 @@ func once(t *testing.T, db *sql.DB, name string, f func(context.Context) error) 
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Trigger(t.Context(), name); err != nil {
+	if _, err := m.Trigger(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second)
