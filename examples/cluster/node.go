@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
@@ -25,15 +26,16 @@ const (
 	brokerVariable = "TICKWORK_EXAMPLE_BROKER"
 )
 
-// node is an instance: an application with its workers. It ends when its standard
-// input does: when the parent says so, or has died.
+// node is an instance: an application with its workers. It ends in order when the
+// parent closes its standard input or dies, and on SIGTERM.
 func node(stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Ignore(os.Interrupt) // a Ctrl-C reaches all processes, and the parent decides
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
 	out := json.NewEncoder(stdout)
 	self := history.NewNode(os.Getenv(nodeVariable), func(e history.Event) {
 		_ = out.Encode(e) // it fails where the parent has died
 	})
-	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		cancel()
@@ -59,15 +61,28 @@ func application(ctx context.Context, self *history.Node) error {
 			return err
 		}
 	}
-	if err := m.Start(ctx); err != nil {
+	return core.Run(ctx, recorded{m, self}, 5*time.Second)
+}
+
+// recorded is a manager that reports its start and its stop to the parent.
+type recorded struct {
+	core.Manager
+	self *history.Node
+}
+
+// Start reports that the instance has joined, once it has.
+func (r recorded) Start(ctx context.Context) error {
+	if err := r.Manager.Start(ctx); err != nil {
 		return err
 	}
-	self.Suffer(history.Started)
-	<-ctx.Done()
-	self.Suffer(history.Stopping)
-	stopping, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return m.Stop(stopping)
+	r.self.Suffer(history.Started)
+	return nil
+}
+
+// Stop reports that the instance leaves, before it does.
+func (r recorded) Stop(ctx context.Context) error {
+	r.self.Suffer(history.Stopping)
+	return r.Manager.Stop(ctx)
 }
 
 // alwaysUp is the worker without a schedule.

@@ -21,14 +21,17 @@ import (
 	"github.com/seed-891a2e1b/tickwork/backends/asynq"
 	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/core"
-	"github.com/seed-891a2e1b/tickwork/internal/brokers"
 )
 
 //go:embed sample.yaml
 var sample embed.FS
 
-// stopTimeout is how long a run in progress may go on when the program stops.
-const stopTimeout = 10 * time.Second
+// patience is how long a run in progress may go on when the program stops.
+const patience = 10 * time.Second
+
+// startBroker starts a broker in this process for a backend that needs one, and
+// returns its URL, which is empty if it started none. broker.go replaces it.
+var startBroker = func(backend string) (url string, stop func(), err error) { return "", func() {}, nil }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -121,15 +124,8 @@ func application(ctx context.Context, cfg backends.Config, stdout io.Writer) err
 	if err := addWorkers(ctx, m); err != nil {
 		return err
 	}
-	if err := m.Start(ctx); err != nil {
-		return err
-	}
-	logger.Info("started", "config", cfg)
-	<-ctx.Done()
-
-	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	err = m.Stop(stopCtx)
+	logger.Info("starting", "config", cfg)
+	err = core.Run(ctx, m, patience)
 	summary(stdout, m.Workers())
 	return err
 }
@@ -141,7 +137,7 @@ func broker(cfg *backends.Config) (embedded bool, stop func(), err error) {
 	if cfg.Given(cfg.Backend, "url") || cfg.Enabled != nil && !*cfg.Enabled {
 		return false, func() {}, nil
 	}
-	url, stop, err := brokers.Start(cfg.Backend)
+	url, stop, err := startBroker(cfg.Backend)
 	if err != nil {
 		return false, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/backends"
@@ -18,15 +19,18 @@ import (
 //go:embed tickwork.yaml
 var files embed.FS
 
+// patience is how long a run in progress may go on when the program stops.
+const patience = 10 * time.Second
+
 func main() {
-	check := flag.Bool("check", false, "say whether the configuration opens, and when the workers would run")
-	runFor := flag.Duration("for", 10*time.Second, "end after so long")
+	check := flag.Bool("check", false, "print whether the configuration opens, and when the workers would run")
+	runFor := flag.Duration("for", 10*time.Second, "end after this time")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	ctx, cancel := context.WithTimeout(ctx, *runFor)
 	err := run(ctx, *check, os.Stdout)
 	cancel()
-	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -52,12 +56,12 @@ func run(ctx context.Context, check bool, out io.Writer) error {
 	if err := add(ctx, m); err != nil {
 		return err
 	}
-	if err := m.Start(ctx); err != nil {
+	fmt.Fprintf(out, "running on %s\n", m.Features().Engine)
+	if err := core.Run(ctx, m, patience); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "running on %s\n", m.Features().Engine)
-	<-ctx.Done()
-	return m.Stop(context.Background())
+	fmt.Fprintln(out, "stopped")
+	return nil
 }
 
 // addWorkers adds the workers to a manager, whatever engine it has.

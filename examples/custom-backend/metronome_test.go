@@ -67,6 +67,7 @@ func TestTheProgramRunsOnWhatItsConfigurationSays(t *testing.T) {
 			slices.Sort(got)
 			assert.Equal(t, []string{
 				first,
+				"stopped",
 				"tick@2000-01-01T00:00:01Z", "tick@2000-01-01T00:00:02Z", "tick@2000-01-01T00:00:03Z",
 				"tick@2000-01-01T00:00:04Z", "tick@2000-01-01T00:00:05Z", "tick@2000-01-01T00:00:06Z",
 				"tock@2000-01-01T00:00:03Z", "tock@2000-01-01T00:00:06Z",

@@ -9,12 +9,15 @@ import (
 	"github.com/seed-891a2e1b/tickwork/backends"
 	_ "github.com/seed-891a2e1b/tickwork/backends/all" // the engines that -backend may name
 	"github.com/seed-891a2e1b/tickwork/core"
-	"github.com/seed-891a2e1b/tickwork/internal/brokers"
 )
 
-// newManager picks the engine, by its name or URL. Everything else in this
-// program knows only core.Manager. An engine that wants a broker, and is given
-// none, gets one in this process, until stop is called.
+// startBroker starts a broker in this process for a backend that needs one, and
+// returns its URL, which is empty if it started none. broker.go replaces it.
+var startBroker = func(backend string) (url string, stop func(), err error) { return "", func() {}, nil }
+
+// newManager returns a manager over the engine that backend, a name or a URL,
+// selects. The rest of the program knows only core.Manager. Call stop, which ends
+// the broker if startBroker started one, after the manager's Stop.
 func newManager(ctx context.Context, backend string, opts core.Options) (m core.Manager, stop func(), err error) {
 	cfg, _, stop, err := choose(backend)
 	if err != nil {
@@ -27,10 +30,10 @@ func newManager(ctx context.Context, backend string, opts core.Options) (m core.
 	return m, stop, nil
 }
 
-// choose returns the configuration of an engine, and whether its broker is one in
-// this process.
+// choose returns the configuration of an engine, and whether its broker is
+// embedded: in this process.
 func choose(backend string) (cfg backends.Config, embedded bool, stop func(), err error) {
-	url, stop, err := brokers.Start(backend)
+	url, stop, err := startBroker(backend)
 	if err != nil {
 		return backends.Config{}, false, nil, err
 	}
@@ -47,8 +50,8 @@ func choose(backend string) (cfg backends.Config, embedded bool, stop func(), er
 	return cfg, embedded, stop, nil
 }
 
-// check is -check: it says whether the engine can be had and takes the workers,
-// and when they would run. It makes no sample to work on.
+// check is -check: it prints whether the engine opens and accepts the workers, and
+// when they would run. It runs none, and makes no sample to work on.
 func check(ctx context.Context, cfg config, stdout io.Writer) error {
 	chosen, embedded, stop, err := choose(cfg.backend)
 	if err != nil {

@@ -16,8 +16,8 @@ const (
 	markPassiveUsers = "mark-passive-users"
 )
 
-// stopTimeout is how long a run in progress may go on when the program stops.
-const stopTimeout = 10 * time.Second
+// patience is how long a run in progress may go on when the program stops.
+const patience = 10 * time.Second
 
 // A task is a worker, and what it can tell of its work so far.
 type task struct {
@@ -51,21 +51,26 @@ func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
 	if err := addAll(ctx, m, tasks); err != nil {
 		return err
 	}
-	if err := m.Start(ctx); err != nil {
-		return err
-	}
 	started := time.Now()
 	if cfg.runFor > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, cfg.runFor, fmt.Errorf("-for %s is over", cfg.runFor))
 		defer cancel()
 	}
-	show.watch(ctx, report{m: m, tasks: tasks, started: started})
-
-	logger.Info("stopping", "because", context.Cause(ctx), "at_most", stopTimeout)
-	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stopErr := m.Stop(stopCtx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- core.Run(ctx, m, patience)
+		cancel()
+	}()
+	show.watch(watchCtx, report{m: m, tasks: tasks, started: started})
+	if ctx.Err() == nil {
+		return <-ended // the manager did not start
+	}
+
+	logger.Info("stopping", "because", context.Cause(ctx), "at_most", patience)
+	stopErr := <-ended
 	summary(stdout, m.Workers(), tasks, time.Since(started))
 	if stopErr != nil {
 		return stopErr

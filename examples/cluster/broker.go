@@ -1,7 +1,4 @@
-// Package brokers starts the brokers that the examples run on where they are
-// given none: in this process, and on a free port of the loopback interface, so
-// that other processes of the example reach them too.
-package brokers
+package main
 
 import (
 	"errors"
@@ -13,19 +10,26 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Start starts the broker of a backend, "asynq" or "nats", and returns its URL.
-// Other backends have none: the URL is empty then. Stop is never nil.
-func Start(backend string) (url string, stop func(), err error) {
+// This file lets the example run on asynq and nats with nothing installed. Delete
+// it from a copy: without it these backends need the URL of a broker, as in
+// production, and the program does not depend on the brokers' code.
+func init() { startBroker = brokerHere }
+
+// brokerHere starts the broker of a backend, asynq or nats, in this process and
+// returns its URL. It listens on a free port of the loopback interface, so that
+// other processes reach it too. For other backends the URL is empty. Stop is
+// never nil.
+func brokerHere(backend string) (url string, stop func(), err error) {
 	switch backend {
 	case "asynq":
-		return startRedis()
+		return redisHere()
 	case "nats":
-		return startNATS()
+		return natsHere()
 	}
 	return "", func() {}, nil
 }
 
-func startRedis() (string, func(), error) {
+func redisHere() (url string, stop func(), err error) {
 	m := miniredis.NewMiniRedis()
 	if err := m.StartAddr("127.0.0.1:0"); err != nil {
 		return "", func() {}, fmt.Errorf("start a miniredis: %w", err)
@@ -33,7 +37,7 @@ func startRedis() (string, func(), error) {
 	return "redis://" + m.Addr(), m.Close, nil
 }
 
-func startNATS() (string, func(), error) {
+func natsHere() (url string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "tickwork-nats-")
 	if err != nil {
 		return "", func() {}, fmt.Errorf("make a folder for the nats-server: %w", err)
