@@ -27,7 +27,7 @@ var failureMutants = []mutant{
 			if run, attempts, handler := w.Run, w.Retry.MaxAttempts, opts.OnError; handler != nil && attempts > 1 {
 				w.Run = func(ctx context.Context) error {
 					err := run(ctx)
-					if tick, _ := core.TickFrom(ctx); err != nil && tick.Attempt < attempts && ctx.Err() == nil && !errors.Is(err, errHopeless) {
+					if tick, _ := core.TickFrom(ctx); err != nil && tick.Attempt < attempts && ctx.Err() == nil && !isWild(err) && !errors.Is(err, errHopeless) {
 						handler(ctx, tick, err)
 					}
 					return err

@@ -102,7 +102,7 @@ var longRunningMutants = []mutant{
 		}
 	})},
 
-	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
+	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
 		if w.Schedule == nil && w.Timeout == 0 {
 			w.Retry.MaxAttempts = 1
 		}
@@ -143,10 +143,11 @@ var longRunningMutants = []mutant{
 		})(opts)
 	}},
 	{name: "a-long-running-worker-does-not-know-what-is-permanent", breaks: []string{"LNG-2"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
-		if err := run(ctx); err != nil {
+		err := run(ctx)
+		if err != nil && !isWild(err) {
 			return opaque{err}
 		}
-		return nil
+		return err
 	})},
 	{name: "a-long-running-worker-never-gives-up", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
 		if w.Schedule == nil && w.Retry.MaxAttempts > 1 {

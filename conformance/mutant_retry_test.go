@@ -79,7 +79,7 @@ var retryMutants = []mutant{
 	{name: "does-not-know-what-is-permanent", breaks: []string{"ERR-5"}, open: altering(func(a *altered, _ *core.Options) {
 		a.around(func(ctx context.Context, run func(context.Context) error) error {
 			err := run(ctx)
-			if tick, _ := core.TickFrom(ctx); err != nil && tick.Manual == "" {
+			if tick, _ := core.TickFrom(ctx); err != nil && !isWild(err) && tick.Manual == "" {
 				return opaque{err}
 			}
 			return err
@@ -122,17 +122,19 @@ func (o opaque) Is(target error) bool { return errors.Is(o.err, target) }
 func contained(f func() error) error {
 	result := make(chan error, 1)
 	go func() {
-		err := error(&core.PanicError{Value: core.ErrGoexit})
+		var err error
+		returned := false
 		defer func() {
 			switch p := recover(); {
 			case p != nil:
 				err = &core.PanicError{Value: p, Stack: debug.Stack()}
-			case errors.Is(err, core.ErrGoexit):
+			case !returned:
 				err = &core.PanicError{Value: core.ErrGoexit, Stack: debug.Stack()}
 			}
 			result <- err
 		}()
 		err = f()
+		returned = true
 	}()
 	return <-result
 }

@@ -128,7 +128,7 @@ var startMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "starts-without-those-that-failed", breaks: []string{"STA-3", "STA-2", "STA-4", "STP-4", "STP-6"}, open: hooking(func(h *hooked) {
+	{name: "starts-without-those-that-failed", breaks: []string{"STA-3", "STA-2", "STA-4", "STP-4", "STP-6", "ERR-3"}, open: hooking(func(h *hooked) {
 		h.onStart = func(ctx context.Context, i int) error {
 			_ = h.callStart(ctx, i)
 			return nil

@@ -70,7 +70,7 @@ var stopHookMutants = []mutant{
 			return h.Manager.Stop(ctx)
 		}
 	})},
-	{name: "an-on-stop-that-fails-is-the-last", breaks: []string{"STP-5"}, open: hooking(func(h *hooked) {
+	{name: "an-on-stop-that-fails-is-the-last", breaks: []string{"STP-5", "ERR-3"}, open: hooking(func(h *hooked) {
 		var failed atomic.Bool
 		h.onStop = func(ctx context.Context, i int) error {
 			if failed.Load() {

@@ -276,7 +276,7 @@ func insteadOfHandBack(change func(error) error) func(*core.Worker) {
 		}
 		w.Run = func(ctx context.Context) error {
 			err := run(ctx)
-			if errors.Is(err, core.ErrHandedBack) {
+			if !isWild(err) && errors.Is(err, core.ErrHandedBack) {
 				return change(err)
 			}
 			return err

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -17,7 +16,7 @@ func (r *run) attempt(ctx context.Context) error {
 		if err == nil || r.handsBack(err) {
 			return err
 		}
-		if err, r.final = permanent(err); r.final {
+		if r.final {
 			return err
 		}
 		if n >= w.Retry.MaxAttempts || r.job.long != nil || r.cancelled() != nil {
@@ -35,7 +34,8 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 }
 
-// once makes one attempt: its timeout, the function, and what is contained.
+// once makes one attempt: its timeout, the function, and what is contained. It sets
+// r.final if the error is marked by Permanent.
 func (r *run) once(ctx context.Context, n int) error {
 	w := &r.job.worker
 	if n > 1 {
@@ -52,7 +52,18 @@ func (r *run) once(ctx context.Context, n int) error {
 	} else {
 		err = protect(ctx, w.Run)
 	}
-	if err != nil && w.Timeout > 0 && errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), ErrTimeout) {
+	if err == nil {
+		return nil
+	}
+	fault, final := examine(err)
+	r.final = final
+	switch p, marked := err.(*permanentError); { //nolint:errorlint // identity: only where the mark is outermost
+	case fault != nil:
+		err = fault
+	case marked:
+		err = p.err
+	}
+	if w.Timeout > 0 && is(err, context.DeadlineExceeded) && is(context.Cause(ctx), ErrTimeout) {
 		err = fmt.Errorf("%w after %s: %w", ErrTimeout, w.Timeout, err)
 	}
 	return err

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // A Backoff says how long to wait before an attempt is repeated.
 type Backoff interface {
@@ -56,16 +53,3 @@ type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
-
-// permanent tells whether err is marked by Permanent, and returns it without
-// the mark where the mark is outermost.
-func permanent(err error) (error, bool) {
-	var p *permanentError
-	if !errors.As(err, &p) {
-		return err, false
-	}
-	if err == error(p) { //nolint:errorlint // identity: only where the mark is outermost
-		return p.err, true
-	}
-	return err, true
-}

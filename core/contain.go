@@ -2,7 +2,7 @@ package core
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"runtime/debug"
 )
 
@@ -34,7 +34,20 @@ func isolated(ctx context.Context, f func(context.Context) error) <-chan error {
 	return result
 }
 
-func newPanic(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }
+func newPanic(value any) *PanicError {
+	p := &PanicError{Value: value, Stack: debug.Stack()}
+	switch v := value.(type) {
+	case error:
+		if fault, _ := examine(v); fault != nil {
+			p.Value = fault
+		}
+	case fmt.Stringer, fmt.Formatter:
+		if fault := ask(func() { _ = fmt.Sprint(v) }); fault != nil {
+			p.Value = printed(fault.Value)
+		}
+	}
+	return p
+}
 
 func newGoexit() *PanicError { return &PanicError{Value: ErrGoexit, Stack: debug.Stack()} }
 
@@ -42,8 +55,7 @@ func newGoexit() *PanicError { return &PanicError{Value: ErrGoexit, Stack: debug
 // (ERR-3); that of an observer in the clock's goroutine would end the clock.
 func (m *manager) safely(what string, f func()) {
 	err := <-isolated(context.Background(), func(context.Context) error { f(); return nil })
-	var p *PanicError
-	if errors.As(err, &p) {
+	if p := asPanic(err); p != nil {
 		m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", err, "stack", string(p.Stack))
 	}
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 )
@@ -161,7 +160,7 @@ func (r Result) String() string {
 	case r.Outcome == Skipped:
 		return "skipped: " + r.Reason.String()
 	case r.Err != nil:
-		return fmt.Sprintf("%s: %v", r.Outcome, r.Err)
+		return r.Outcome.String() + ": " + printed(r.Err)
 	default:
 		return r.Outcome.String()
 	}

@@ -154,11 +154,16 @@ func (e *invalid) Unwrap() []error {
 	return []error{ErrInvalidWorker}
 }
 
-// A PanicError is what a panic or a runtime.Goexit in a user's function
-// becomes (ERR-2, ERR-3).
+// A PanicError is what a panic or a runtime.Goexit in a user's function, or in a
+// method of a user's value, becomes (ERR-2, ERR-3).
 type PanicError struct {
-	Value any    // what panic was called with; ErrGoexit for a runtime.Goexit
+	// Value is what panic was called with; ErrGoexit for a runtime.Goexit. An error
+	// whose own methods panic is replaced by the *PanicError of that.
+	Value any
 	Stack []byte // the stack of the panic, as debug.Stack prints it
+	// In names the method that panicked: "the Error method of *mail.Failure". It is
+	// empty if a function panicked: the worker's, a hook, a handler.
+	In string
 }
 
 // ErrGoexit is the Value of the PanicError of a runtime.Goexit, which is also
@@ -166,10 +171,16 @@ type PanicError struct {
 var ErrGoexit = errors.New("runtime.Goexit was called")
 
 func (e *PanicError) Error() string {
-	if e.Value == any(ErrGoexit) {
+	goexit := e.Value == any(ErrGoexit)
+	switch {
+	case goexit && e.In != "":
+		return ErrGoexit.Error() + " in " + e.In
+	case goexit:
 		return ErrGoexit.Error()
+	case e.In != "":
+		return "panic in " + e.In + ": " + printed(e.Value)
 	}
-	return fmt.Sprintf("panic: %v", e.Value)
+	return "panic: " + printed(e.Value)
 }
 
 // Unwrap returns the Value if it is an error, so that errors.Is and errors.As

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -48,8 +47,7 @@ func (m *manager) logEnded(r *run, result Result) {
 	}
 	if result.Err != nil {
 		attrs = append(attrs, slog.Any("error", result.Err))
-		var panicked *PanicError
-		if errors.As(result.Err, &panicked) {
+		if panicked := asPanic(result.Err); panicked != nil {
 			attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 		}
 	}

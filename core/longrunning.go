@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -75,8 +74,8 @@ func (j *Job) leadLost(l *lead) {
 	if !idle {
 		return
 	}
-	result := Result{Outcome: Cancelled, Err: context.Cause(l.ctx)}
-	if errors.Is(result.Err, ErrLeaseLost) {
+	result := Result{Outcome: Cancelled, Err: sound(context.Cause(l.ctx))}
+	if is(result.Err, ErrLeaseLost) {
 		result.Outcome = LeaseLost
 	}
 	j.endLead(result)

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -165,7 +164,7 @@ func (r *run) execute() error {
 		return r.attempt(r)
 	}
 	c := chain{run: r}
-	return c.execute()
+	return sound(c.execute())
 }
 
 // end records the outcome, tells the world, and releases the worker: in this
@@ -197,13 +196,13 @@ func (r *run) end(err error) {
 func (r *run) result(err error) Result {
 	cause := r.cancelled()
 	switch {
-	case errors.Is(cause, ErrLeaseLost):
+	case is(cause, ErrLeaseLost):
 		return Result{Outcome: LeaseLost, Err: err}
 	case err == nil:
 		return Result{Outcome: Succeeded}
-	case (cause != nil || r.cutShort || r.handsBack(err)) && !isPanic(err):
+	case (cause != nil || r.cutShort || r.handsBack(err)) && asPanic(err) == nil:
 		return Result{Outcome: Cancelled, Err: err}
-	case errors.Is(err, ErrHandedBack):
+	case is(err, ErrHandedBack):
 		return Result{Outcome: Failed, Err: fmt.Errorf("HandBack was returned although the manager is not stopping: %w", err)}
 	default:
 		return Result{Outcome: Failed, Err: err}
@@ -213,12 +212,7 @@ func (r *run) result(err error) Result {
 // handsBack returns whether the run stopped early because its manager is stopping
 // (STP-9).
 func (r *run) handsBack(err error) bool {
-	return r.job.m.isStopping() && errors.Is(err, ErrHandedBack)
-}
-
-func isPanic(err error) bool {
-	var p *PanicError
-	return errors.As(err, &p)
+	return r.job.m.isStopping() && is(err, ErrHandedBack)
 }
 
 // record keeps the outcome in the worker's status; not that of a run that was

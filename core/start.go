@@ -97,7 +97,7 @@ func (m *manager) stoppedMeanwhile(err error) error {
 
 func (m *manager) startEngine(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("tickwork: start: %w", context.Cause(ctx))
+		return fmt.Errorf("tickwork: start: %w", sound(context.Cause(ctx)))
 	}
 	if m.opts.Disabled {
 		return nil
@@ -112,7 +112,7 @@ func (m *manager) startEngine(ctx context.Context) error {
 		Ready:    m.ready,
 	}
 	if err := m.engine.Start(ctx, host); err != nil {
-		return fmt.Errorf("tickwork: start: %w", err)
+		return fmt.Errorf("tickwork: start: %w", sound(err))
 	}
 	return nil
 }
@@ -316,11 +316,11 @@ func (m *manager) hook(ctx context.Context, j *Job, name string, f func(context.
 		select {
 		case err = <-result:
 		case <-timer.C:
-			err = fmt.Errorf("%w within %s of the end of its context: %w", errHookHangs, m.opts.StopGrace, context.Cause(ctx))
+			err = fmt.Errorf("%w within %s of the end of its context: %w", errHookHangs, m.opts.StopGrace, sound(context.Cause(ctx)))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, sound(err))
 	}
 	return nil
 }

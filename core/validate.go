@@ -72,7 +72,7 @@ func validateSchedule(s Schedule) (err error) {
 	}()
 	if v, ok := s.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
-			return &invalid{cause: err}
+			return &invalid{cause: sound(err)}
 		}
 	}
 	return nil

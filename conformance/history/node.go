@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ func (n *Node) Worker(w core.Worker) core.Worker {
 			case !returned:
 				e.Err = "panic or exit"
 			case err != nil:
-				e.Err, e.HandedBack = err.Error(), errors.Is(err, core.ErrHandedBack)
+				e.Err, e.HandedBack = fmt.Sprint(err), isHandedBack(err) // fmt contains a panic in its Error
 			}
 			n.tell(Returned, e)
 		}()
@@ -69,6 +70,12 @@ func (n *Node) Worker(w core.Worker) core.Worker {
 		return err
 	}
 	return w
+}
+
+// isHandedBack returns whether an error is core.HandBack's. One whose methods panic is not.
+func isHandedBack(err error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, core.ErrHandedBack)
 }
 
 // Observe is the node's core.Observer: it tells of runs whose result is not

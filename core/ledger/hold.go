@@ -148,8 +148,9 @@ func (h *hold) renewAfter(d time.Duration) {
 // renew writes the lease again, and sets the timer for the next time.
 func (h *hold) renew() {
 	c := h.c
+	last := h.lastOfLong()
 	c.mu.Lock()
-	h.lease.Last = h.lastOfLong()
+	h.lease.Last = last
 	lease, rev, over, watched := h.lease, h.rev, h.over, h.unwatch != nil
 	c.mu.Unlock()
 	if over {
@@ -226,6 +227,9 @@ func (h *hold) adopt(s State) bool {
 // end is told how the delivery ended, and has the lease released.
 func (h *hold) end(r core.Result) {
 	c := h.c
+	if r.Err != nil {
+		r.Err = remoteError(textOf(r.Err)) // asked once, and without the lock
+	}
 	c.mu.Lock()
 	if h.over {
 		c.mu.Unlock()
@@ -268,6 +272,7 @@ func (h *hold) isOver() bool {
 // record is the lease record after the run.
 func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 	c := h.c
+	last := h.lastOfLong()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lease, rev, result = h.lease, h.rev, h.result
@@ -276,7 +281,7 @@ func (h *hold) record() (lease Lease, rev uint64, result core.Result) {
 	if h.passed.After(lease.Slot) {
 		lease.Slot = h.passed
 	}
-	lease.Last = h.lastOfLong()
+	lease.Last = last
 	switch result.Outcome {
 	case core.Succeeded, core.Failed:
 		lease.Crashes, lease.Cut = 0, false
@@ -314,9 +319,12 @@ func (h *hold) last() *Run {
 }
 
 // lastOfLong is the record of the last run of a long-running worker, of which there
-// may be many under one lease; of any other what the lease has. c.mu is held.
+// may be many under one lease; of any other what the lease has. It reads the text of
+// a user's error, so c.mu is not held.
 func (h *hold) lastOfLong() *Run {
+	h.c.mu.Lock()
 	known := h.lease.Last
+	h.c.mu.Unlock()
 	if !h.c.job.LongRunning() {
 		return known
 	}

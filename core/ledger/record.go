@@ -157,12 +157,23 @@ func runOf(l core.LastRun) *Run {
 		Outcome: l.Outcome.String(), Instance: l.Instance,
 	}
 	if l.Err != nil {
-		run.Err = l.Err.Error()
+		run.Err = textOf(l.Err)
 		if len(run.Err) > maxError {
 			run.Err = run.Err[:maxError] + "…"
 		}
 	}
 	return run
+}
+
+// textOf returns an error's text. Core has examined the error, but it may be one that
+// panics only sometimes.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("a %T whose Error method panicked", err)
+		}
+	}()
+	return err.Error()
 }
 
 // last is the run for the status of the worker on another instance.

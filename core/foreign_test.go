@@ -1,0 +1,103 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// failed is an error whose methods work only on a value that is there.
+type failed struct{ text string }
+
+func (e *failed) Error() string { return e.text }
+
+type badUnwrap struct{}
+
+func (badUnwrap) Error() string { return "bad unwrap" }
+func (badUnwrap) Unwrap() error { panic("no inside") }
+
+type badUnwrapAll struct{}
+
+func (badUnwrapAll) Error() string   { return "bad unwrap" }
+func (badUnwrapAll) Unwrap() []error { panic("no insides") }
+
+type badIs struct{}
+
+func (badIs) Error() string { return "bad is" }
+func (badIs) Is(error) bool { panic("is nothing") }
+
+type badAs struct{}
+
+func (badAs) Error() string { return "bad as" }
+func (badAs) As(any) bool   { panic("as nothing") }
+
+type exits struct{}
+
+func (exits) Error() string { runtime.Goexit(); return "" }
+
+// itself panics with itself, which fmt does not contain.
+type itself struct{}
+
+func (e itself) Error() string { panic(e) }
+
+// loop wraps itself.
+type loop struct{}
+
+func (l loop) Error() string { return "loop" }
+func (l loop) Unwrap() error { return l }
+
+func TestAnErrorWhoseMethodsPanicIsReplacedByOneThatSaysSo(t *testing.T) {
+	var none *failed
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a nil pointer", none, "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
+		{"a nil pointer, marked", Permanent(none), "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
+		{"a nil pointer, joined", errors.Join(errors.New("a"), none), "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
+		{"Unwrap", badUnwrap{}, "panic in the Unwrap method of core.badUnwrap: no inside"},
+		{"Unwrap, wrapped", fmt.Errorf("outside: %w", badUnwrap{}), "panic in the Unwrap method of core.badUnwrap: no inside"},
+		{"Unwrap of several", badUnwrapAll{}, "panic in the Unwrap method of core.badUnwrapAll: no insides"},
+		{"Is", badIs{}, "panic in the Is method of core.badIs: is nothing"},
+		{"As", fmt.Errorf("outside: %w", badAs{}), "panic in the As method of core.badAs: as nothing"},
+		{"a Goexit", exits{}, "runtime.Goexit was called in the Error method of core.exits"},
+		{"a panic with itself", itself{}, "panic in the Error method of core.itself: a core.itself that cannot be printed"},
+		{"a chain without end", loop{}, "panic in the Unwrap method of core.loop: the error wraps more than 65536 others, or itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := sound(c.err)
+			require.EqualError(t, err, c.want)
+			crash := asPanic(err)
+			require.NotNil(t, crash)
+			assert.NotEmpty(t, crash.Stack)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+}
+
+func TestAnErrorWhoseMethodsWorkStaysTheSame(t *testing.T) {
+	for _, err := range []error{nil, errors.New("a"), &failed{"b"}, errors.Join(ErrTimeout, &failed{"c"}), fmt.Errorf("load: %w", (*failed)(nil)), newPanic("d")} {
+		assert.True(t, sound(err) == err, "%v", err) //nolint:errorlint // identity
+	}
+}
+
+func TestPermanentCountsAlsoOnAnErrorWhoseMethodsPanic(t *testing.T) {
+	for _, err := range []error{Permanent((*failed)(nil)), fmt.Errorf("outside: %w", Permanent(badIs{}))} {
+		fault, final := examine(err)
+		assert.NotNil(t, fault)
+		assert.True(t, final)
+	}
+}
+
+func TestAPanicsValueWhoseMethodsPanicIsReplaced(t *testing.T) {
+	assert.EqualError(t, newPanic((*failed)(nil)), "panic: panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference")
+	assert.EqualError(t, newPanic(itself{}), "panic: panic in the Error method of core.itself: a core.itself that cannot be printed")
+	assert.EqualError(t, newPanic(exits{}), "panic: runtime.Goexit was called in the Error method of core.exits")
+	assert.NotErrorIs(t, newPanic(badIs{}), ErrTimeout)
+}
