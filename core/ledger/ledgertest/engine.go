@@ -64,6 +64,36 @@ var engineCases = []kase{
 		require.ErrorIs(t, cause, core.ErrLeaseLost, "why the first's context has ended when the second begins")
 		assert.True(t, lost.Before(second.began), "the first's context ended at %s, and the second began at %s", lost, second.began)
 	}},
+	{"engine", "a-trigger-outlives-the-instance-that-took-it", "a write of the control record that succeeds is there for all: a trigger is run also if the instance that took it is cut off then", func(t *trial) {
+		release := make(chan struct{})
+		w := worker(func(ctx context.Context, _ *run) error {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		})
+		w.Schedule = once(time.Now().Add(30 * time.Minute))
+		t.node(w, nil)
+		t.node(w, nil)
+		trigger := func(node int) core.Tick {
+			ctx, cancel := briefly()
+			defer cancel()
+			tick, err := t.nodes[node].m.Trigger(ctx, w.Name)
+			require.NoError(t, err, "Trigger")
+			return tick
+		}
+		trigger(0)
+		t.eventually("the first trigger is run", func() bool { return len(t.ran()) == 1 })
+		first := t.ran()[0]
+		other := 1 - first.node
+		second := trigger(other) // waits for the end of the first
+		t.nodes[other].link.sever(false)
+		close(release)
+		t.eventually("the second trigger is run", func() bool { return len(t.ran()) == 2 })
+		assert.Equal(t, second.Manual, t.ran()[1].tick.Manual, "the tick that the second Trigger returned")
+		assert.Equal(t, first.node, t.ran()[1].node, "the instance that runs it")
+	}},
 	{"engine", "what-a-zombie-writes-late-does-not-count", "a write of an instance whose lease is another's by then does not happen, however late it comes", func(t *trial) {
 		w := worker(func(_ context.Context, r *run) error {
 			if !r.tick.Redelivered {

@@ -232,6 +232,17 @@ func isRunning(record []byte) bool { return bytes.Contains(record, []byte(`"runn
 var engineMutants = []mutant{
 	{"swallows renewals", []string{"engine/a-lease-holds-while-it-is-renewed-and-is-taken-over-when-it-expires"}, swallowing(func(w ledger.Write) bool { return isRunning(w.Value) })},
 	{"swallows ends", []string{"engine/an-outcome-is-replayed"}, swallowing(func(w ledger.Write) bool { return !isRunning(w.Value) })},
+	{"loses triggers", []string{"engine/a-trigger-outlives-the-instance-that-took-it"}, breaking(func(b *broken) {
+		s := b.Watcher
+		b.control = func(ctx context.Context, w ledger.Write) (ledger.State, error) {
+			now := present(ctx, s, w.Worker)
+			if !isRunning(now.Lease.Value) || !bytes.Contains(w.Value, []byte(`"trigger":`)) {
+				return s.WriteControl(ctx, w)
+			}
+			now.Control = ledger.Entry{Value: w.Value, Rev: now.Control.Rev + 1}
+			return now, nil
+		}
+	})},
 }
 
 var writeMutants = []mutant{
