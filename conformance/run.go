@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"reflect"
@@ -35,6 +36,7 @@ func Run(t *testing.T, b Backend) {
 		return
 	}
 	report := newReport(b, features(t, b))
+	mustStart(t, b)
 	settle := func(c kase, judged func(*testing.T, kase) verdict) {
 		t.Run(c.id(), func(t *testing.T) {
 			v := judged(t, c)
@@ -139,6 +141,49 @@ func features(t *testing.T, b Backend) (f core.Features) {
 
 // thisPackage is the path of this package, whose goroutines are not shown.
 var thisPackage = reflect.TypeFor[trial]().PkgPath()
+
+// mustStart ends the test if a manager does not start, in whose cases nothing else would
+// come of it, and each would wait for that.
+func mustStart(t *testing.T, b Backend) {
+	t.Helper()
+	start := func(m core.Manager, err error) error {
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := m.Start(ctx); err != nil {
+			return err
+		}
+		return m.Stop(ctx)
+	}
+	try := newTrial("", b, kase{run: func(t *trial) {
+		var opts core.Options
+		if !b.WallClock {
+			opts.Now = time.Now
+		}
+		t.must(start(b.Open(quiet(opts))), "open, start and stop a manager")
+		if b.Cluster == nil || b.WallClock {
+			return
+		}
+		world, err := b.Cluster()
+		t.must(err, "make a world")
+		defer world.Close()
+		t.must(start(world.Open(Node{Name: "probe"}, quiet(opts))), "open, start and stop a manager in a world")
+	}}, core.Features{})
+	wrong := ""
+	if b.WallClock {
+		try.play()
+	} else {
+		wrong = watchdog.Bubble(t, thisPackage, func(*testing.T) { try.play() })
+	}
+	if wrong != "" {
+		try.Errorf("%s", wrong)
+	}
+	if try.failed() {
+		t.Fatalf("conformance: %s cannot be tried, and no case was: %s", b.Name, strings.Join(try.failures, "\n"))
+	}
+}
 
 // judge runs one case and says how it went. In real time there is a sentinel.
 func judge(t *testing.T, name string, b Backend, c kase, f core.Features, machine *sentinel) verdict {

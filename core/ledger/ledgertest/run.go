@@ -49,11 +49,15 @@ type Broker struct {
 	Down func(down bool)
 }
 
-// Run tests a store.
+// Run tests a store. If a first one does not open, that is the only failure.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Name == "" || b.New == nil {
 		t.Fatal("ledgertest: a Backend needs a Name and a New")
+	}
+	opens := kase{"open", "the-store-opens", "Open returns nil when the broker can be reached", func(t *trial) { t.open() }}
+	if failures, _ := judge(t, b, opens); len(failures) > 0 { // else each case would wait for it
+		t.Fatalf("ledgertest: %s: the store does not open, so that no case was tried:\n\n%s", b.Name, strings.Join(failures, "\n\n"))
 	}
 	for _, c := range suite {
 		if len(b.Only) > 0 && !slices.Contains(b.Only, c.about) {
