@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // root is the repository: tests run in their package's directory.
@@ -56,6 +58,22 @@ func TestReadmeProgram(t *testing.T) {
 	require.True(t, found)
 	require.Contains(t, blocks(read(t, "README.md"), "go"), "package main\n"+program,
 		"the README must hold examples/hello/main.go, from its package clause on")
+}
+
+// TestReadmeSkipReasons: the README lists every reason for a skipped slot.
+func TestReadmeSkipReasons(t *testing.T) {
+	_, list, found := strings.Cut(read(t, "README.md"), "\n- **Skipped slots** ")
+	require.True(t, found)
+	list, _, _ = strings.Cut(list, "\n- **")
+	var listed []string
+	for _, m := range regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(list, -1) {
+		listed = append(listed, m[1])
+	}
+	var reasons []string
+	for r := core.ReasonNone + 1; r.String() != "unknown"; r++ {
+		reasons = append(reasons, r.String())
+	}
+	assert.Equal(t, reasons, listed)
 }
 
 // TestReadmeCommands: what the README tells to run, .ci/run runs.
