@@ -82,7 +82,7 @@ func (s settings) problem(args int) string {
 	case args > 0:
 		return "there are no arguments but the flags"
 	case s.backend != "asynq" && s.backend != "nats":
-		return fmt.Sprintf("-backend %s: the backends whose instances form a cluster are asynq and nats", s.backend)
+		return "-backend is asynq or nats: the instances of no other backend form a cluster; the URL of a broker is for -url"
 	case s.n < 1 || s.n > 9:
 		return "-n is a number from 1 to 9"
 	case s.runFor < 0 || s.kill < 0:

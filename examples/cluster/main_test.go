@@ -76,10 +76,12 @@ func TestCheck(t *testing.T) {
 func TestFlagsThatCannotBeRight(t *testing.T) {
 	for _, args := range [][]string{
 		{"-backend", "native"}, {"-n", "0"}, {"-n", "10"}, {"-for", "-1s"}, {"-kill", "-1s"}, {"-lease", "10ms"}, {"more"}, {"-unknown"},
+		{"-backend", "nats://user:secret@host"},
 	} {
 		var out, errs output
 		assert.Equal(t, 2, run(t.Context(), args, strings.NewReader(""), &out, &errs), "%v", args)
 		assert.NotEmpty(t, errs.String(), "%v", args)
+		assert.NotContains(t, errs.String(), "secret")
 	}
 }
 

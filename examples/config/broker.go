@@ -11,8 +11,8 @@ import (
 )
 
 // This file lets the example run on asynq and nats with nothing installed. Delete
-// it from a copy: without it these backends need the URL of a broker, as in
-// production, and the program does not depend on the brokers' code.
+// it from a copy: without it the program does not contain the brokers, and a
+// backend that is given no URL looks for its broker on this machine.
 func init() { startBroker = brokerHere }
 
 // brokerHere starts the broker of a backend, asynq or nats, in this process and

@@ -56,6 +56,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case flags.NArg() > 0 || *runFor < 0:
 		fmt.Fprintln(stderr, "config: there are no arguments but the flags, and -for is not negative")
 		return 2
+	case strings.ContainsAny(*backend, ":/@"): // it may hold a password, and so is not shown
+		fmt.Fprintln(stderr, "config: -backend takes the name of a backend; write a URL to the configuration file, or to TICKWORK_NATS_URL or TICKWORK_ASYNQ_URL")
+		return 2
 	case *backend != "" && !slices.Contains(backends.Registered(), *backend):
 		fmt.Fprintf(stderr, "config: -backend: unknown backend %q: registered: %s\n", *backend, strings.Join(backends.Registered(), ", "))
 		return 2

@@ -156,12 +156,14 @@ func TestWhatCannotBeRight(t *testing.T) {
 		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
 		{[]string{"tickwork.yaml"}, 2, "no arguments but the flags"},
 		{[]string{"-backend", "nowhere"}, 2, `-backend: unknown backend "nowhere": registered: `},
+		{[]string{"-backend", "nats://user:secret@host"}, 2, "-backend takes the name of a backend; write a URL to "},
 		{[]string{"-for", "-1s"}, 2, "-for is not negative"},
 		{[]string{"-config", "/nowhere.yaml"}, 1, "config: /nowhere.yaml: cannot be read: "},
 	} {
 		var stdout, stderr safeBuffer
 		assert.Equal(t, c.code, run(t.Context(), c.args, &stdout, &stderr), "%v", c.args)
 		assert.Contains(t, stderr.String(), c.want)
+		assert.NotContains(t, stderr.String(), "secret")
 		assert.Empty(t, stdout.String())
 	}
 	t.Setenv("TICKWORK_BACKEND", "nowhere")
