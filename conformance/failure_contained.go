@@ -167,12 +167,21 @@ func containedElsewhereCases() (cases []kase) {
 			}})
 		}
 	}
-	return append(cases, observerPanicCase, removeHookPanicCase)
+	for _, c := range []crash{crashes[0], crashes[3]} {
+		cases = append(cases, observerCase(c))
+	}
+	return append(cases, removeHookPanicCase)
 }
 
-var observerPanicCase = kase{rule: "ERR-3", name: "a-panic-in-an-observer-disturbs-nothing", run: func(t *trial) {
+// observerCase has the first of two observers crash at every event.
+func observerCase(c crash) kase {
+	return kase{rule: "ERR-3", name: c.name + "-in-an-observer-disturbs-nothing", run: func(t *trial) { t.observerCrashes(c) }}
+}
+
+func (t *trial) observerCrashes(c crash) {
 	watch := &watcher{}
-	m := t.running(core.Options{Observers: []core.Observer{func(core.Event) { explode() }, watch.see}},
+	m := t.running(core.Options{Middleware: []core.Middleware{through}, Observers: []core.Observer{func(core.Event) { c.do() }, watch.see}},
+		t.worker("failing", core.Every(t.period()), fails),
 		t.worker("quick", core.Every(t.period()), nil),
 		t.worker("slow", core.Every(t.period()), func(context.Context) error {
 			time.Sleep(t.period() * 3 / 2) // every other slot is skipped, and the observer is told
@@ -185,7 +194,11 @@ var observerPanicCase = kase{rule: "ERR-3", name: "a-panic-in-an-observer-distur
 	for _, kind := range []core.EventKind{core.EventBegan, core.EventEnded, core.EventSkipped} {
 		assert.NotZero(t, watch.count(kind, "slow"), "events %q that the next observer is told of", kind)
 	}
-}}
+	failing := t.status(m, "failing")
+	assert.Equal(t, failing.Runs, failing.Failures, "failures of a worker that fails")
+	assert.ErrorIs(t, failing.Last.Err, errBoom, "its error is its own")
+	assert.EqualValues(t, failing.Runs, watch.count(core.EventEnded, "failing"), "ends of its runs that the next observer is told of")
+}
 
 var removeHookPanicCase = kase{rule: "ERR-3", name: "a-panic-in-on-stop-does-not-hold-up-remove", needs: []core.Feature{core.FeatureHooks, core.FeatureRemove}, run: func(t *trial) {
 	w := t.worker("careless", core.Every(t.period()), nil)

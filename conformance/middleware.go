@@ -96,6 +96,33 @@ var middlewareCases = []kase{
 		t.awaitRuns(m, "w", 1)
 		assert.Equal(t, []string{"begin", "transaction in attempt 1", "transaction in attempt 2", "rollback"}, d.read(), "what happened")
 	}},
+	{rule: "OBS-4", name: "it-sees-the-attempts-that-were-made-after-next", needs: []core.Feature{core.FeatureRetry}, run: func(t *trial) {
+		d := t.diary()
+		attempt := func(ctx context.Context) int {
+			tick, _ := core.TickFrom(ctx)
+			return tick.Attempt
+		}
+		var first context.Context
+		w := t.worker("w", core.Every(2*t.period()), func(ctx context.Context) error {
+			if attempt(ctx) == 1 {
+				first = ctx
+			}
+			d.write(fmt.Sprint("attempt ", attempt(ctx)))
+			if attempt(ctx) < 3 {
+				return errBoom
+			}
+			return nil
+		})
+		w.Retry = core.Retry{MaxAttempts: 5, Backoff: core.Constant(t.period() / 20)}
+		m := t.running(core.Options{Middleware: []core.Middleware{func(ctx context.Context, next func(context.Context) error) error {
+			d.write(fmt.Sprint("before next: ", attempt(ctx)))
+			err := next(ctx)
+			d.write(fmt.Sprint("after next: ", attempt(ctx), ", and the first attempt's context says ", attempt(first)))
+			return err
+		}}}, w)
+		t.awaitRuns(m, "w", 1)
+		assert.Equal(t, []string{"before next: 1", "attempt 1", "attempt 2", "attempt 3", "after next: 3, and the first attempt's context says 1"}, d.read()[:5], "what the tick in the context says")
+	}},
 	{rule: "OBS-4", name: "what-it-returns-is-the-runs-outcome", run: func(t *trial) {
 		handler := &errorHandler{}
 		m := t.running(core.Options{OnError: handler.hear, Middleware: []core.Middleware{func(ctx context.Context, next func(context.Context) error) error {

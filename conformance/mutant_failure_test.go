@@ -127,6 +127,27 @@ var failureMutants = []mutant{
 			}
 		}}
 	})},
+	{name: "a-goexit-in-an-observer-leaves-the-others-in-the-dark", breaks: []string{"ERR-3"}, open: tweaked(nil, func(o *core.Options) {
+		var exited atomic.Bool
+		for i, observer := range o.Observers {
+			o.Observers[i] = func(e core.Event) {
+				if exited.Load() {
+					return
+				}
+				returned := false
+				defer func() {
+					if p := recover(); p != nil {
+						panic(p)
+					}
+					if !returned {
+						exited.Store(true)
+					}
+				}()
+				observer(e)
+				returned = true
+			}
+		}
+	})},
 	{name: "a-panic-in-the-error-handler-stops-the-worker", breaks: []string{"ERR-3"}, open: altering(func(a *altered, opts *core.Options) {
 		if handler := opts.OnError; handler != nil {
 			opts.OnError = func(ctx context.Context, tick core.Tick, err error) {

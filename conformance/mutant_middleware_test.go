@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,17 @@ import (
 func init() { mutants = append(mutants, middlewareMutants) }
 
 var middlewareMutants = []mutant{
+	{name: "middleware-is-told-of-one-attempt", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) {
+		for i, middleware := range o.Middleware {
+			o.Middleware[i] = func(outer context.Context, next func(context.Context) error) error {
+				tick, _ := core.TickFrom(outer)
+				if next == nil || tick.Worker != "w" {
+					return middleware(outer, next)
+				}
+				return middleware(fixed{outer, core.WithRun(outer, tick, discard, nil)}, next)
+			}
+		}
+	})},
 	{name: "middleware-in-reverse", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) { slices.Reverse(o.Middleware) })},
 	{name: "only-the-two-outermost-middleware", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) {
 		o.Middleware = o.Middleware[:min(2, len(o.Middleware))]
@@ -75,6 +87,19 @@ var middlewareMutants = []mutant{
 			return nil
 		}}, o.Middleware...)
 	})},
+}
+
+// fixed is a run's context whose tick does not change.
+type fixed struct {
+	context.Context
+	tick context.Context
+}
+
+func (f fixed) Value(key any) any {
+	if fmt.Sprintf("%T", key) == "core.tickKey" {
+		return f.tick.Value(key)
+	}
+	return f.Context.Value(key)
 }
 
 // exempting returns an Open that leaves out the middleware of some runs.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -125,16 +126,22 @@ var stopMutants = []mutant{
 			opts.Middleware[i] = func(ctx context.Context, next func(context.Context) error) error {
 				result, after := make(chan error, 1), make(chan error, 1)
 				go func() {
+					var err error
+					returned := false
 					defer func() {
 						if p := recover(); p != nil {
-							result <- &core.PanicError{Value: p}
+							err = &core.PanicError{Value: p}
+						} else if !returned {
+							err = &core.PanicError{Value: core.ErrGoexit, Stack: debug.Stack()}
 						}
+						result <- err
 					}()
-					result <- middleware(ctx, func(ctx context.Context) error {
+					err = middleware(ctx, func(ctx context.Context) error {
 						err := next(ctx)
 						after <- err
 						return err
 					})
+					returned = true
 				}()
 				select {
 				case err := <-result:

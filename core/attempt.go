@@ -10,9 +10,16 @@ import (
 // cancelled or interrupted (ERR-5).
 func (r *run) attempt(ctx context.Context) error {
 	w := &r.job.worker
-	for n := 1; ; n++ {
-		r.attempts = n
-		err := r.once(ctx, n)
+	for {
+		n, err := int(r.attempts.Load()), r.exited
+		switch {
+		case err == nil:
+			n = int(r.attempts.Add(1))
+			err = r.once(ctx, n)
+		case !r.inside:
+			return err // it was not the function that called Goexit
+		}
+		r.inside, r.exited = false, nil
 		if err == nil || r.handsBack(err) {
 			return err
 		}
@@ -38,7 +45,7 @@ func (r *run) attempt(ctx context.Context) error {
 // r.final if the error is marked by Permanent.
 func (r *run) once(ctx context.Context, n int) error {
 	w := &r.job.worker
-	if n > 1 {
+	if w.Retry.MaxAttempts > 1 { // the run's context counts the attempts
 		ctx = &attemptContext{ctx, r.tickOf(n)}
 	}
 	if w.Timeout > 0 {
@@ -47,9 +54,10 @@ func (r *run) once(ctx context.Context, n int) error {
 		defer cancel()
 	}
 	var err error
-	if w.Retry.MaxAttempts > 1 || len(r.job.m.opts.Middleware) > 0 {
-		err = <-isolated(ctx, w.Run) // there is more to do after a Goexit
+	if w.Retry.MaxAttempts > 1 && len(r.job.m.opts.Middleware) > 0 {
+		err = <-isolated(ctx, w.Run) // a Goexit must not end the middleware before the last attempt
 	} else {
+		r.inside = true
 		err = protect(ctx, w.Run)
 	}
 	if err == nil {

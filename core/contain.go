@@ -51,16 +51,28 @@ func newPanic(value any) *PanicError {
 
 func newGoexit() *PanicError { return &PanicError{Value: ErrGoexit, Stack: debug.Stack()} }
 
-// safely calls an observer or a handler. A panic or a Goexit in it is logged
-// (ERR-3); that of an observer in the clock's goroutine would end the clock.
+// safely calls foreign code on a goroutine of its own and waits for it. A panic or a
+// Goexit in it is logged (ERR-3).
 func (m *manager) safely(what string, f func()) {
 	err := <-isolated(context.Background(), func(context.Context) error { f(); return nil })
 	if p := asPanic(err); p != nil {
-		m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", err, "stack", string(p.Stack))
+		m.logContained(what, p)
 	}
 }
 
-// observe tells the observers.
+// containPanic is deferred by what calls foreign code. It ends a panic and logs it.
+func (m *manager) containPanic(what string) {
+	if p := recover(); p != nil {
+		m.logContained(what, newPanic(p))
+	}
+}
+
+func (m *manager) logContained(what string, p *PanicError) {
+	m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", p, "stack", string(p.Stack))
+}
+
+// observe notifies the observers of what does not happen on a run's goroutine: a
+// Goexit in one of them would end the clock, an engine's goroutine, or middleware.
 func (m *manager) observe(e Event) {
 	if len(m.opts.Observers) == 0 {
 		return

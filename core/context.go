@@ -125,7 +125,7 @@ func (r *run) Value(key any) any {
 	return r.context().Value(key)
 }
 
-func (r *run) current() Tick { return r.tick() }
+func (r *run) current() Tick { return r.tickOf(int(r.attempts.Load())) }
 
 // String keeps fmt from printing a run's insides while they change.
 func (r *run) String() string { return "tickwork run " + r.tick().ID() }

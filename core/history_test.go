@@ -52,7 +52,8 @@ func TestHistory(t *testing.T) {
 	slot := time.Date(2026, 3, 29, 2, 30, 0, 0, time.UTC)
 	record := func(tick Tick, start time.Time, attempts int, result Result) LastRun {
 		r := newRun(j, tick, context.Background(), nil)
-		r.progress = &progress{started: start, duration: time.Minute, attempts: attempts}
+		r.progress = &progress{started: start, duration: time.Minute}
+		result.Attempts = attempts
 		assert.True(t, r.record(result, start.Add(time.Minute)))
 		last, ok := j.lastRun(start)
 		assert.True(t, ok)

@@ -42,7 +42,7 @@ func (m *manager) logEnded(r *run, result Result) {
 	attrs := []slog.Attr{
 		slog.String("worker", r.job.worker.Name),
 		slog.String("tick", r.tick().ID()),
-		slog.Int("attempt", max(r.attempts, 1)),
+		slog.Int("attempt", result.Attempts),
 		slog.Duration("duration", r.duration),
 	}
 	if result.Err != nil {

@@ -15,7 +15,9 @@ type chain struct {
 	mu     sync.Mutex
 	called bool
 	closed bool          // the outermost middleware has returned
-	inside chan struct{} // closed when the attempts are over
+	over   bool          // so have the attempts
+	exited error         // the Goexit that ended them
+	inside chan struct{} // closed when the attempts are over; made if somebody waits
 }
 
 var (
@@ -24,22 +26,65 @@ var (
 	errNextContext = errors.New("middleware called next with a context that is not derived from the run's")
 )
 
-// execute runs the whole chain. A Goexit in a middleware itself ends the run's own
-// goroutine, which run.exit sees to, after what is deferred here.
+// execute runs the whole chain. A Goexit in a middleware, or in the function, ends the
+// run's goroutine, which run.exit sees to, after what is deferred here.
 func (c *chain) execute() (err error) {
 	defer func() {
-		c.mu.Lock()
-		c.closed = true
-		called, inside := c.called, c.inside
-		c.mu.Unlock()
-		if inside != nil {
-			<-inside // a middleware that returned early does not free the worker
+		if p := recover(); p != nil {
+			err = newPanic(p)
 		}
-		if err == nil && !called {
-			err = ErrNextNotCalled
+		if fault := c.close(); err == nil {
+			err = fault
 		}
 	}()
-	return protect(c.run, func(ctx context.Context) error { return c.through(ctx, 0) })
+	return c.through(c.run, 0)
+}
+
+// close ends the chain, and waits for the attempts: a middleware that returned early
+// does not free the worker. It returns why the run has failed, whatever the middleware
+// returned.
+func (c *chain) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if !c.called {
+		return ErrNextNotCalled
+	}
+	if !c.over {
+		c.inside = make(chan struct{})
+		c.mu.Unlock()
+		<-c.inside
+		c.mu.Lock()
+	}
+	return c.exited
+}
+
+// open lets the attempts begin, once.
+func (c *chain) open() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return errNextLate
+	case c.called:
+		return errNextTwice
+	}
+	c.called = true
+	return nil
+}
+
+// leave ends the attempts. They did not return if the function called Goexit, which a
+// middleware that calls next on another goroutine may not notice.
+func (c *chain) leave(returned bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if !returned {
+		c.exited = newGoexit()
+	}
+	if c.inside != nil {
+		close(c.inside)
+	}
 }
 
 // through calls the middleware from the i-th on.
@@ -51,17 +96,12 @@ func (c *chain) through(ctx context.Context, i int) error {
 	if i < len(middleware) {
 		return middleware[i](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
 	}
-	c.mu.Lock()
-	switch {
-	case c.closed:
-		c.mu.Unlock()
-		return errNextLate
-	case c.called:
-		c.mu.Unlock()
-		return errNextTwice
+	if err := c.open(); err != nil {
+		return err
 	}
-	c.called, c.inside = true, make(chan struct{})
-	c.mu.Unlock()
-	defer close(c.inside)
-	return c.run.attempt(ctx)
+	returned := false
+	defer func() { c.leave(returned) }()
+	err := c.run.attempt(ctx)
+	returned = true
+	return err
 }

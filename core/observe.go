@@ -2,10 +2,11 @@ package core
 
 import "time"
 
-// An Observer is told what happens in a manager: metrics, traces and tests hang
-// on it. It is called in the goroutine in which the thing happens, from several
-// at a time, and that goroutine waits for it: it must return quickly. A panic
-// in it is contained and logged (ERR-3). A run's events come in order.
+// An Observer is notified of what happens in a manager: metrics, traces and tests
+// are built on it. EventBegan and EventEnded come on the run's goroutine, the others
+// on a goroutine that what happened waits for. So an observer must return quickly. It
+// is called from several goroutines at a time; a run's events come in order. A panic
+// and a runtime.Goexit in it are contained and logged (ERR-3).
 type Observer func(Event)
 
 // An Event is one thing that happened.

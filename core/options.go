@@ -20,12 +20,13 @@ type Options struct {
 	Middleware []Middleware
 
 	// OnError is called once for each run that failed, after its last attempt
-	// (ERR-1), in the run's goroutine. The context carries the tick and the
-	// logger and is not cancelled by Stop. A panic in it is contained. Nil is
-	// none; the error is logged and kept in the worker's status all the same.
+	// (ERR-1), on the run's goroutine. The context carries the tick and the
+	// logger and is not cancelled by Stop. A panic and a runtime.Goexit in it are
+	// contained. Nil is none; the error is logged and kept in the worker's status
+	// all the same.
 	OnError func(ctx context.Context, tick Tick, err error)
 
-	// Observers are told what happens, in the order given.
+	// Observers are notified of what happens, in the order given.
 	Observers []Observer
 
 	// MaxConcurrent limits how many runs of this manager are in progress at a
@@ -65,9 +66,15 @@ type Options struct {
 // worker that retries and wants a transaction for each attempt opens it in its
 // own function.
 //
+// Before next the context's tick (TickFrom) has attempt 1, and after next the number
+// of attempts that were made.
+//
 // A middleware that returns an error without calling next refuses the run,
 // which counts as failed; one that returns nil without calling next fails the
-// run with ErrNextNotCalled. A panic in it is contained.
+// run with ErrNextNotCalled. A panic in it is contained. A runtime.Goexit in the
+// worker's function ends the middleware too, unless the worker has Retry: what is
+// deferred is done, and what comes after next is not. So release what you open with
+// defer.
 type Middleware func(ctx context.Context, next func(context.Context) error) error
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,16 +34,25 @@ type run struct {
 	isOver    bool
 
 	place place // under MaxConcurrent; guarded by the limit's mutex
+
+	attempts atomic.Uint32 // that were made, the present one included
 }
 
 // progress is of the run's own goroutine, which uses it again for its next run.
 type progress struct {
+	stage    stage
 	started  time.Time
 	duration time.Duration
-	attempts int
-	ended    bool
+	outcome  Result
 	final    bool // the error was marked Permanent
 	cutShort bool // Stop or Remove ended a wait between two attempts
+
+	event  Event  // that the observers are notified of
+	told   int    // how many of them were
+	within string // the foreign code that is being called, if a Goexit in it does not end the run
+
+	inside bool  // the worker's function is being called on this goroutine
+	exited error // the Goexit in an attempt, or in the middleware
 }
 
 // extra is the part of a run that is made when it is needed.
@@ -119,43 +129,24 @@ func (r *run) tickOf(attempt int) Tick {
 // manual tells whether no slot stands for the tick.
 func (r *run) manual() bool { return !r.plain && r.extra.tick.Manual != "" }
 
-// main is the run's goroutine.
-func (r *run) main(p *progress) {
-	*p = progress{}
-	r.progress = p
-	defer r.exit()
-	if r.start() {
-		r.end(r.execute())
-	}
-}
-
-// exit ends the run if its goroutine is about to end before the run did, by a
-// runtime.Goexit outside of an attempt that contains it.
-func (r *run) exit() {
-	if !r.ended {
-		r.end(newGoexit())
-	}
-}
-
 // start is where a run begins, or, because its manager stops or its worker was
 // removed since it was claimed, does not (STP-1, CTL-1).
-func (r *run) start() bool {
+func (r *run) start() {
 	j := r.job
 	now := j.m.opts.Now()
 	j.mu.Lock()
 	if j.m.isStopping() || j.phase != live {
 		j.mu.Unlock()
-		r.ended = true
-		r.release(Result{Outcome: Refused})
-		return false
+		r.stage, r.outcome = handled, Result{Outcome: Refused}
+		return
 	}
 	r.begun, r.started = true, now
 	j.mu.Unlock()
-	j.m.logBegan(r)
+	r.stage = began
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventBegan, Time: now, Tick: r.tick()})
+		r.event = Event{Kind: EventBegan, Time: now, Tick: r.tick()}
 	}
-	return true
+	j.m.logBegan(r)
 }
 
 // execute runs the middleware around the attempts.
@@ -163,33 +154,35 @@ func (r *run) execute() error {
 	if len(r.job.m.opts.Middleware) == 0 {
 		return r.attempt(r)
 	}
-	c := chain{run: r}
+	if r.exited != nil { // it has ended the middleware too
+		return r.exited
+	}
+	c := &chain{run: r}
 	return sound(c.execute())
 }
 
-// end records the outcome, tells the world, and releases the worker: in this
-// order, so that who is told sees the status, and Stop waits for the telling.
+// end records the outcome and logs it. The observers and the handler come after it,
+// and the worker is released last, so that they see the status, and Stop waits for
+// them.
 func (r *run) end(err error) {
-	r.ended = true
 	j := r.job
+	r.stage, r.outcome = handled, Result{Outcome: Failed, Err: err} // if the clock calls Goexit
 	now := j.m.opts.Now()
 	r.duration = now.Sub(r.started)
+	attempts := int(r.attempts.Load())
 	result := r.result(err)
-	result.Started, result.Duration, result.Attempts = r.started, r.duration, max(r.attempts, 1)
-	defer r.release(result) // also if an observer or a handler ends the goroutine
+	result.Started, result.Duration, result.Attempts = r.started, r.duration, max(attempts, 1)
+	r.outcome = result
 	if !r.record(result, now) {
+		r.stage = handled
 		j.m.opts.Logger.Warn("tickwork: abandoned run returned", "worker", j.worker.Name, "tick", r.tick().ID(), "outcome", result.String())
 		return
 	}
-	j.m.logEnded(r, result)
+	r.stage = recorded
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventEnded, Time: now, Tick: r.tickOf(r.attempts), Result: result, Duration: r.duration})
+		r.event = Event{Kind: EventEnded, Time: now, Tick: r.tickOf(attempts), Result: result, Duration: r.duration}
 	}
-	if result.Outcome == Failed && j.m.opts.OnError != nil {
-		j.m.safely("OnError", func() {
-			j.m.opts.OnError(&attemptContext{context.WithoutCancel(r), r.tickOf(r.attempts)}, r.tickOf(r.attempts), result.Err)
-		})
-	}
+	j.m.logEnded(r, result)
 }
 
 // result judges the run by its error and by what cancelled it (ERR-6, STP-9, CLU-10).
@@ -234,10 +227,10 @@ func (r *run) record(result Result, now time.Time) bool {
 	case Cancelled:
 		j.more().cancels++
 	}
-	plain := r.plain && result.Outcome == Succeeded && r.attempts <= 1
+	plain := r.plain && result.Outcome == Succeeded && result.Attempts <= 1
 	if !plain || !j.setPlain(r.slot, r.started, r.duration) {
 		j.more().last = &LastRun{
-			Tick:     r.tickOf(r.attempts),
+			Tick:     r.tickOf(result.Attempts),
 			Start:    r.started,
 			Duration: r.duration,
 			Outcome:  result.Outcome,

@@ -179,7 +179,7 @@ func BenchmarkRun(b *testing.B) {
 		}
 	})
 	b.Run("pipeline", func(b *testing.B) {
-		job := deliverable(b, core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error { return nil }})
+		job := deliverable(b, core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error { return nil }}, core.Options{})
 		over := func(core.Result) { done <- struct{}{} }
 		tick := job.Tick(time.Now())
 		b.ReportAllocs()
@@ -189,7 +189,7 @@ func BenchmarkRun(b *testing.B) {
 		}
 	})
 	b.Run("pipeline with a used context", func(b *testing.B) {
-		job := deliverable(b, core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(ctx context.Context) error { return ctx.Err() }})
+		job := deliverable(b, core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(ctx context.Context) error { return ctx.Err() }}, core.Options{})
 		over := func(core.Result) { done <- struct{}{} }
 		tick := job.Tick(time.Now())
 		b.ReportAllocs()
@@ -200,11 +200,60 @@ func BenchmarkRun(b *testing.B) {
 	})
 }
 
+// BenchmarkWatchedRun is what an observer and a middleware add to a run. It makes plain
+// and watched runs by turns, so that a busy machine slows both, and prints the
+// difference of their times.
+func BenchmarkWatchedRun(b *testing.B) {
+	done := make(chan struct{}, 1)
+	over := func(core.Result) { done <- struct{}{} }
+	w := core.Worker{Name: "w", Schedule: core.Every(time.Hour), Run: func(context.Context) error { return nil }}
+	var events int
+	watched := core.Options{
+		Observers: []core.Observer{func(core.Event) { events++ }},
+		Middleware: []core.Middleware{func(ctx context.Context, next func(context.Context) error) error {
+			return next(ctx)
+		}},
+	}
+	jobs := [2]*core.Job{deliverable(b, w, core.Options{}), deliverable(b, w, watched)}
+	var took [2]time.Duration
+	var allocs [2]uint64
+	const round = 1000
+	tick := jobs[0].Tick(time.Now())
+	n := 0
+	for b.Loop() {
+		for i, job := range jobs {
+			before, begin := mallocs(), time.Now()
+			for range round {
+				job.Go(context.Background(), tick, over)
+				<-done
+			}
+			took[i] += time.Since(begin)
+			allocs[i] += mallocs() - before
+		}
+		n += round
+	}
+	for i, name := range [2]string{"plain", "watched"} {
+		b.ReportMetric(float64(took[i].Nanoseconds())/float64(n), "ns/"+name)
+		b.ReportMetric(float64(allocs[i])/float64(n), "allocs/"+name)
+	}
+	b.ReportMetric(float64((took[1]-took[0]).Nanoseconds())/float64(n), "ns-more")
+	if events != 2*n {
+		b.Fatalf("%d events of %d runs", events, n)
+	}
+}
+
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
 // deliverable returns the job of a worker on a running manager.
-func deliverable(b *testing.B, w core.Worker) *core.Job {
+func deliverable(b *testing.B, w core.Worker, opts core.Options) *core.Job {
 	b.Helper()
 	e := &spy{Engine: native.NewEngine(native.Config{})}
-	m := core.NewManager(e, core.Options{Logger: nothing})
+	opts.Logger = nothing
+	m := core.NewManager(e, opts)
 	ctx := context.Background()
 	if err := m.Start(ctx); err != nil {
 		b.Fatal(err)

@@ -1,0 +1,98 @@
+package core
+
+import "context"
+
+// main is the run's goroutine.
+func (r *run) main(p *progress) {
+	r.progress = p
+	r.proceed()
+	*p = progress{} // an idle goroutine keeps nothing of its last run alive
+}
+
+// A stage is how far a run has come. It goes forward only.
+type stage uint8
+
+const (
+	claimed   stage = iota
+	began           // the observers are notified
+	executing       // middleware, attempts
+	recorded        // the observers are notified
+	handling        // OnError
+	handled         // the worker is to be released
+	releasing       // the run does nothing more
+)
+
+// proceed takes the run from its stage to its end, on its goroutine.
+func (r *run) proceed() {
+	defer r.exit()
+	for r.stage != releasing {
+		switch r.stage {
+		case claimed:
+			r.start()
+		case began:
+			r.notify()
+			r.stage = executing
+		case executing:
+			r.end(r.execute())
+		case recorded:
+			r.notify()
+			r.stage = handling
+		case handling:
+			r.stage = handled
+			if r.outcome.Outcome == Failed && r.job.m.opts.OnError != nil {
+				r.handle()
+			}
+		case handled:
+			r.stage = releasing
+			r.release(r.outcome)
+		}
+	}
+}
+
+// exit takes up the run if its goroutine ends before the run did, because foreign
+// code called runtime.Goexit: what is left of the run is done in what the goroutine
+// still does, its deferred calls.
+func (r *run) exit() {
+	if r.stage == releasing {
+		return
+	}
+	defer r.proceed()
+	within := r.within
+	r.within = ""
+	switch fault := newGoexit(); {
+	case within != "":
+		r.job.m.logContained(within, fault)
+	case r.stage == claimed || r.stage == executing:
+		r.stage, r.exited = executing, fault
+	}
+}
+
+// notify calls the observers that were not called yet with the run's event.
+func (r *run) notify() {
+	for r.told < len(r.job.m.opts.Observers) {
+		r.told++
+		r.within = "observer"
+		r.observe(r.job.m.opts.Observers[r.told-1])
+		r.within = ""
+	}
+	r.told, r.event = 0, Event{}
+}
+
+// observe calls one observer, and contains a panic in it.
+func (r *run) observe(o Observer) {
+	defer r.job.m.containPanic("observer")
+	o(r.event)
+}
+
+// handle calls OnError.
+func (r *run) handle() {
+	r.within = "OnError"
+	r.callOnError()
+	r.within = ""
+}
+
+func (r *run) callOnError() {
+	defer r.job.m.containPanic("OnError")
+	tick := r.tickOf(r.outcome.Attempts)
+	r.job.m.opts.OnError(&attemptContext{context.WithoutCancel(r), tick}, tick, r.outcome.Err)
+}
