@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
 // decoder fills Go values from a document, strictly: what is not a field with a
@@ -76,6 +79,10 @@ func (d *decoder) value(n ast.Node, p path, v reflect.Value) {
 			for i, f := range fields {
 				known[i] = f.name
 			}
+			if d.secret && maySplit(r, known) && meant(name, known) == "" {
+				d.fail(key, p, "has an unknown key, which is not shown, because it may be a part of a password: a text with a comma, a colon or a bracket must be in quotes; known are %s", join(known))
+				return
+			}
 			d.unknown(key, p, name, known)
 		})
 	}
@@ -118,7 +125,10 @@ func (d *decoder) mapping(n ast.Node, p path, each func(name string, key, value 
 			d.fail(pair.Key, p, "an entry has no colon; inside { } a text with a comma must be in quotes")
 			continue
 		}
-		if first, twice := seen[name]; twice {
+		if first, twice := seen[name]; twice && d.secret && inBraces(n) {
+			d.fail(pair.Key, p, "has a key twice, first in line %d", first.line)
+			continue
+		} else if twice {
 			d.fail(pair.Key, p.add(name), "is given twice, first in line %d", first.line)
 			continue
 		}
@@ -132,6 +142,17 @@ func (d *decoder) mapping(n ast.Node, p path, each func(name string, key, value 
 
 func (d *decoder) unknown(key ast.Node, p path, name string, known []string) {
 	d.fail(key, p.add(clip(name)), "unknown key%s", knownAre(name, known))
+}
+
+// maySplit returns whether a password that is not in quotes may have become keys of
+// a mapping: one in braces that has keys for secrets.
+func maySplit(n ast.Node, keys []string) bool {
+	return inBraces(n) && slices.ContainsFunc(keys, func(key string) bool { return key == "url" || access.IsSecret(key) })
+}
+
+func inBraces(n ast.Node) bool {
+	m, ok := n.(*ast.MappingNode)
+	return ok && m.IsFlowStyle
 }
 
 // knownAre says which names there are, or the one that must have been meant.

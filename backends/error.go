@@ -75,7 +75,21 @@ func (p path) add(key string) path {
 	return p + pathSep + path(key)
 }
 
-func (p path) String() string { return strings.ReplaceAll(string(p), pathSep, ".") }
+// String returns the path with dots. It leaves out a name that no key and no worker
+// can have: it may be a part of a URL, or of a password that is not in quotes.
+func (p path) String() string {
+	names := strings.Split(string(p), pathSep)
+	for i, name := range names {
+		if strings.Contains(name, "://") || strings.ContainsFunc(name, isNoKeyRune) {
+			names[i] = "…"
+		}
+	}
+	return strings.Join(names, ".")
+}
+
+func isNoKeyRune(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._/:-", r))
+}
 
 // at makes an Error of a key.
 func (pos position) at(p path, err error) *Error {
