@@ -31,6 +31,33 @@ type Config struct {
 	// backend without a broker has nothing to keep apart and takes any.
 	Namespace string `yaml:"namespace"`
 
+	// The next five come over the fields of core.Options that the program gives,
+	// as an Override comes over the program's worker.
+
+	// Instance names this manager within its cluster (core.Options.Instance). It
+	// must differ between instances: a file that they share has to take it from
+	// the environment, as in ${HOSTNAME}. Empty is the program's.
+	Instance string `yaml:"instance"`
+
+	// MaxConcurrent limits how many runs are in progress at a time
+	// (core.Options.MaxConcurrent); zero is no limit. Nil is the program's.
+	MaxConcurrent *int `yaml:"max_concurrent"`
+
+	// StopGrace is how long a run may take to return once a stop has cancelled
+	// it (core.Options.StopGrace); zero is not at all. Nil is the program's.
+	StopGrace *time.Duration `yaml:"stop_grace"`
+
+	// ConnectTimeout bounds what Start does on the broker
+	// (core.Options.ConnectTimeout). Zero is the program's.
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
+
+	// LogLevel is the level from which on the manager logs; in a file it is
+	// debug, info, warn or error. The manager's logger, and so core.Logger in its
+	// runs, then gives the handler of core.Options.Logger every record of this
+	// level and above and no other, also if the handler's own level is higher.
+	// Nil leaves that to the handler.
+	LogLevel *slog.Level `yaml:"log_level"`
+
 	// Workers are changes to workers that the program adds, by their names.
 	// Each must have been added when the manager starts.
 	Workers map[string]Override `yaml:"workers"`
@@ -198,20 +225,21 @@ func (c Config) changed(p path) bool {
 		return false
 	}
 	key, rest, _ := strings.Cut(string(p), pathSep)
-	switch key {
-	case "backend":
-		return c.Backend != c.loaded.Backend
-	case "namespace":
-		return c.Namespace != c.loaded.Namespace
-	case "workers":
+	if key == "workers" {
 		worker, _, _ := strings.Cut(rest, pathSep)
 		return !reflect.DeepEqual(c.Workers[worker], c.loaded.Workers[worker])
+	}
+	for _, f := range tagged(reflect.TypeFor[Config]()) {
+		if f.name == key {
+			now, then := reflect.ValueOf(c).FieldByIndex(f.Index), reflect.ValueOf(*c.loaded).FieldByIndex(f.Index)
+			return !reflect.DeepEqual(now.Interface(), then.Interface())
+		}
 	}
 	return false
 }
 
 // String returns what may be shown to anyone: the backend, the namespace, the
-// names of the sections and of the workers.
+// instance, the names of the sections and of the workers.
 func (c Config) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "backend %s", c.shownBackend())
@@ -220,6 +248,9 @@ func (c Config) String() string {
 	}
 	if c.Namespace != "" {
 		fmt.Fprintf(&b, ", namespace %s", c.Namespace)
+	}
+	if c.Instance != "" {
+		fmt.Fprintf(&b, ", instance %s", c.Instance)
 	}
 	list := func(what string, names []string) {
 		if len(names) > 0 {

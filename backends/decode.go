@@ -94,15 +94,36 @@ func (d *decoder) text(n ast.Node, p path, v reflect.Value) {
 		d.fail(n, p, "wants one value, got %s", shape(n))
 		return
 	}
-	err := setText(v, text)
-	if err == nil && quoted(n) && !quotable(v.Type()) {
+	value, hide, err := d.expandText(text)
+	if hide != nil {
+		d.hide(p, hide)
+	}
+	if err == nil {
+		err = setText(v, trimLineEnd(value))
+	}
+	if err == nil && quoted(n) && !quotable(v.Type()) && value == text {
 		err = errors.New("wants it without quotes")
 	}
 	if err != nil {
 		if !d.secret {
-			err = fmt.Errorf("%w, got %q", err, clip(text))
+			err = fmt.Errorf("%w, got %q", err, clip(text)) // as it is written, with the name of a variable and not its value
 		}
 		d.fail(n, p, "%w", err)
+	}
+}
+
+// hide has the errors of a key, or of the list that it is in, show nothing of
+// what a variable has put there.
+func (d *decoder) hide(p path, hide *hidden) {
+	if _, ok := d.where[p]; !ok {
+		p = p[:max(strings.LastIndex(string(p), pathSep), 0)]
+	}
+	if pos, ok := d.where[p]; ok {
+		if pos.hidden != nil {
+			hide = new(append(slices.Clip(*pos.hidden), *hide...))
+		}
+		pos.hidden = hide
+		d.where[p] = pos
 	}
 }
 

@@ -12,8 +12,15 @@
 //	backend: native           # the default; or gocron, asynq, nats, or one of your own
 //	enabled: true
 //	namespace: billing        # keeps clusters on one broker apart
+//	instance: ${HOSTNAME}     # these five come over core.Options
+//	max_concurrent: 8
+//	stop_grace: 5s
+//	connect_timeout: 30s
+//	log_level: debug          # or info, warn, error
 //	nats:                     # a section for each backend; the one that is chosen counts
-//	  url: nats://localhost:4222
+//	  url: nats://${NATS_HOST:-localhost}:4222
+//	  user: billing
+//	  password: ${NATS_PASSWORD}
 //	workers:                  # changes to workers, by name
 //	  passive-user-checker: {cron: "0 3 * * *", timezone: Europe/Berlin, timeout: 10m}
 //	  delete-old-logs:      {every: 1h, offset: 15m, jitter: 30s, run_on_start: true}
@@ -22,8 +29,10 @@
 //	  send-invoices:        {enabled: false, retry: {attempts: 3, backoff: 1s}}
 //
 // The file tickwork.schema.json beside this package tells editors of its keys.
-// A cron expression is in quotes, because YAML has a meaning of its own for * and @.
-// YAML's aliases may be used, and merge keys (<<) may not.
+// In a value ${NAME} is a variable of the environment, ${NAME:-default} one with a
+// default, and $$ is a $. A cron expression is in quotes, because YAML has a
+// meaning of its own for * and @. YAML's aliases may be used, and merge keys (<<)
+// may not.
 //
 // A backend is there when its package is imported: backends/native and so on,
 // or backends/all for all of them. OpenURL takes a URL in place of a file, and

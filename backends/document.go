@@ -28,6 +28,9 @@ type document struct {
 	anchors map[string]ast.Node
 	unused  map[string]ast.Node // those anchors of texts without quotes to which no alias refers
 	errs    []error             // of Visit
+
+	referred  map[string]bool   // the variables of the environment that its texts refer to
+	variables map[string]string // those of them that there are; nil if its texts are as they are written
 }
 
 // parse reads one YAML document. The errors name the line and do not quote it:

@@ -20,13 +20,20 @@ const envPrefix = "TICKWORK_"
 // service: one called tickwork-nats gives TICKWORK_NATS_PORT, and more.
 var kubernetes = regexp.MustCompile(`(^|_)(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// environment applies the variables that are ours, given as NAME=value.
-func (c *Config) environment(environ []string) (errs []error) {
+// ofTests matches the variables that this module's tests, its conformance suite
+// and its examples have for themselves: a program that runs in their environment
+// is not configured by them.
+var ofTests = regexp.MustCompile(`^TICKWORK_((TEST|CONFORMANCE|EXAMPLE)_.*|REQUIRE_SERVERS|WALL_CLOCK|REPORT|SEEDS|FIRST_SEED|HISTORIES|CHAOS_LOSES)$`)
+
+// environment applies the variables that are ours, given as NAME=value. Those
+// that the file refers to may have any name.
+func (c *Config) environment(environ []string, referred map[string]bool) (errs []error) {
 	top := tagged(reflect.TypeFor[Config]())
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(entry, "=")
 		rest, ok := strings.CutPrefix(name, envPrefix)
-		if !ok || value == "" {
+		value = trimLineEnd(value)
+		if !ok || value == "" || referred[name] || ofTests.MatchString(name) {
 			continue
 		}
 		if err := c.variable(top, name, rest, value); err != nil {
@@ -56,15 +63,21 @@ func (c *Config) variable(top []field, name, rest, value string) error {
 		c.sectionVariable(backend, variable{name, key, value})
 		return nil
 	}
-	if hint, ours := mistaken(name, known); ours && !kubernetes.MatchString(name) {
-		return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", hint)}
+	if kubernetes.MatchString(name) {
+		return nil
 	}
-	return nil
+	return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", insteadOf(name, known))}
 }
 
-// mistaken tells whether a variable that there is not can only be meant for us:
-// it is close to one that there is, or ends in a key of a backend or a worker.
-func mistaken(name string, known []string) (hint string, ours bool) {
+// trimLineEnd returns a value without the line end that Kubernetes and Docker leave
+// at the end of a secret that was written to a file.
+func trimLineEnd(value string) string { return strings.TrimRight(value, "\r\n") }
+
+// insteadOf says which variable was meant by one that does not exist: a name that
+// is close to it, one with the same key of a backend, or TICKWORK_WORKERS for the
+// key of a worker. For any other it lists those that exist.
+func insteadOf(name string, known []string) string {
+	top := known
 	var sameKey []string
 	for _, backend := range Registered() {
 		for _, k := range drivers.named(backend).keys {
@@ -76,16 +89,26 @@ func mistaken(name string, known []string) (hint string, ours bool) {
 		}
 	}
 	if m := meant(name, known); m != "" {
-		return m, true
+		return m
 	}
 	if len(sameKey) > 0 {
-		return "; with that ending there are " + join(sameKey), true
+		return "; with that ending there are " + join(sameKey)
 	}
 	isWorkers := strings.HasPrefix(name, envPrefix+"WORKERS_") || strings.Contains(name, "_RETRY_")
 	for _, f := range tagged(reflect.TypeFor[Override]()) {
 		isWorkers = isWorkers || strings.HasSuffix(name, "_"+strings.ToUpper(f.name))
 	}
-	return "; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}", isWorkers
+	if isWorkers {
+		return "; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
+	}
+	rest := strings.TrimPrefix(name, envPrefix)
+	for _, k := range top { // TICKWORK_INSTANCE_NAME, TICKWORK_LEVEL
+		is := strings.TrimPrefix(k, envPrefix)
+		if strings.Contains(rest, is) || len(rest) >= 4 && strings.Contains(is, rest) {
+			return fmt.Sprintf("; did you mean %q?", k)
+		}
+	}
+	return "; known are " + join(top) + ", and " + envPrefix + "NATS_URL and so on for the keys of backends"
 }
 
 // envName is how a backend's name is written in that of a variable.

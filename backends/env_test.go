@@ -80,6 +80,21 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 		"TICKWORK_DELETE_OLD_LOGS_EVERY=1h":    inWorkers("TICKWORK_DELETE_OLD_LOGS_EVERY"),
 		"TICKWORK_A_RUN_ON_START=true":         inWorkers("TICKWORK_A_RUN_ON_START"),
 		"TICKWORK_A_RETRY_ATTEMPTS=3":          inWorkers("TICKWORK_A_RETRY_ATTEMPTS"),
+		"TICKWORK_INSTANCE_NAME=a":             `TICKWORK_INSTANCE_NAME: is no variable of tickwork; did you mean "TICKWORK_INSTANCE"?`,
+		"TICKWORK_LOGLEVEL=debug":              `TICKWORK_LOGLEVEL: is no variable of tickwork; did you mean "TICKWORK_LOG_LEVEL"?`,
+		"TICKWORK_GRACE=1s":                    `TICKWORK_GRACE: is no variable of tickwork; did you mean "TICKWORK_STOP_GRACE"?`,
+		"TICKWORK_COLOUR=secret":               unknown("TICKWORK_COLOUR"),
+		"TICKWORK_=secret":                     unknown("TICKWORK_"),
+		"TICKWORK_REQUIRE_SERVER=1":            unknown("TICKWORK_REQUIRE_SERVER"),
+		"TICKWORK_ENABLED=1":                   `TICKWORK_ENABLED: enabled: wants true or false; for 1 write true, got "1"`,
+		"TICKWORK_ENABLED=Off":                 `TICKWORK_ENABLED: enabled: wants true or false; for off write false, got "Off"`,
+		"TICKWORK_FAKEREDIS_STRICT=no":         `TICKWORK_FAKEREDIS_STRICT: fakeredis.strict: wants true or false; for no write false`,
+		"TICKWORK_FAKEREDIS_STRICT=secret":     `TICKWORK_FAKEREDIS_STRICT: fakeredis.strict: wants true or false`,
+		"TICKWORK_LOG_LEVEL=verbose":           `TICKWORK_LOG_LEVEL: log_level: wants debug, info, warn or error, got "verbose"`,
+		"TICKWORK_MAX_CONCURRENT=-1":           `TICKWORK_MAX_CONCURRENT: max_concurrent: must not be negative, got -1`,
+		"TICKWORK_CONNECT_TIMEOUT=0s":          `TICKWORK_CONNECT_TIMEOUT: connect_timeout: must be longer than zero, got 0s`,
+		"TICKWORK_STOP_GRACE=-1s":              `TICKWORK_STOP_GRACE: stop_grace: must not be negative, got -1s`,
+		"TICKWORK_INSTANCE=a\x00b":             `TICKWORK_INSTANCE: instance: has a character that cannot be printed`,
 		"TICKWORK_WORKERS=[":                   ``,
 		"TICKWORK_FAKEREDIS_URL_SERVICE=redis": ``,
 	} {
@@ -94,6 +109,27 @@ func inWorkers(name string) string {
 	return name + ": is no variable of tickwork; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
 }
 
+func unknown(name string) string {
+	return name + ": is no variable of tickwork; known are TICKWORK_BACKEND, TICKWORK_ENABLED, TICKWORK_NAMESPACE, TICKWORK_INSTANCE, " +
+		"TICKWORK_MAX_CONCURRENT, TICKWORK_STOP_GRACE, TICKWORK_CONNECT_TIMEOUT, TICKWORK_LOG_LEVEL, TICKWORK_WORKERS, " +
+		"and TICKWORK_NATS_URL and so on for the keys of backends"
+}
+
+// TestALineEndAfterAValueIsLeftOut: secrets that are mounted often have one.
+func TestALineEndAfterAValueIsLeftOut(t *testing.T) {
+	cfg, err := backends.LoadFrom("f", "fakeredis:\n  url: |\n    redis://host\n  servers: [\"a\\n\", b]\n  tls: {ca: \"file\\r\\n\"}\n",
+		"TICKWORK_BACKEND=fakeredis\n", "TICKWORK_NAMESPACE=a\r\n", "TICKWORK_ENABLED=true\n", "TICKWORK_FAKEREDIS_PASSWORD=se\ncret \n", "TICKWORK_FAKEREDIS_LEASE=\n")
+	require.NoError(t, err)
+	_, err = backends.Open(t.Context(), cfg, quiet)
+	require.NoError(t, err)
+	want := redisConfig{URL: "redis://host", Servers: []string{"a", "b"}, Namespace: "a", Password: "se\ncret "}
+	want.TLS.CA = "file"
+	assert.Equal(t, want, lastRedis)
+	_, err = backends.OpenURL(t.Context(), "fakeredis://host\n", quiet)
+	require.NoError(t, err)
+	assert.Equal(t, redisConfig{URL: "fakeredis://host"}, lastRedis)
+}
+
 func TestVariablesOfOthersAreLetBe(t *testing.T) {
 	defer backends.Unregister("asynq")()
 	_, err := backends.LoadFrom("", "",
@@ -102,6 +138,9 @@ func TestVariablesOfOthersAreLetBe(t *testing.T) {
 		"TICKWORK_SEEDS=9",
 		"TICKWORK_CHAOS_LOSES=1",
 		"TICKWORK_CONFORMANCE_NODE=a",
+		"TICKWORK_TEST_SHARDED=1",
+		"TICKWORK_EXAMPLE_NODE=1",
+		"TICKWORK_REQUIRE_SERVERS=1",
 		"TICKWORK_REDIS_URL=", // empty is as good as none
 		"TICKWORK_POLL_PORT=tcp://10.0.0.1:80",
 		"TICKWORK_PORT=tcp://10.0.0.1:80",

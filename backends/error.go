@@ -45,12 +45,21 @@ func (e *Error) Error() string {
 	if e.Key != "" {
 		b.WriteString(e.Key + ": ")
 	}
-	err := e.Err
-	if w, ok := err.(*core.WorkerError); ok && e.Key != "" { // Key has the worker and the field
+	if e.Key != "" {
+		b.WriteString(messageOf(e.Err))
+	} else {
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// messageOf returns what an error says, without the worker and the field: they
+// are in the key.
+func messageOf(err error) string {
+	if w, ok := err.(*core.WorkerError); ok {
 		err = w.Err
 	}
-	b.WriteString(err.Error())
-	return b.String()
+	return err.Error()
 }
 
 // Unwrap returns Err.
@@ -60,6 +69,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type position struct {
 	source       string
 	line, column int
+	hidden       *hidden // what its value has from variables; nil if nothing
 }
 
 // a path leads to a key: workers, delete-old-logs, every. The names of workers
@@ -93,7 +103,7 @@ func isNoKeyRune(r rune) bool {
 
 // at makes an Error of a key.
 func (pos position) at(p path, err error) *Error {
-	return &Error{Source: pos.source, Line: pos.line, Column: pos.column, Key: p.String(), Err: err}
+	return &Error{Source: pos.source, Line: pos.line, Column: pos.column, Key: p.String(), Err: pos.hidden.from(err)}
 }
 
 // meant returns `; did you mean "backend"?` where one of the names is close to

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ func envKey(name string) string {
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	misfireType  = reflect.TypeFor[core.Misfire]()
+	levelType    = reflect.TypeFor[slog.Level]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -150,6 +152,15 @@ func setText(v reflect.Value, text string) error {
 		}
 		return fmt.Errorf("wants %s or %s", core.RunLatest, core.SkipMissed)
 	}
+	if t == levelType {
+		for _, level := range [...]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+			if text == level.String() || text == strings.ToLower(level.String()) {
+				v.Set(reflect.ValueOf(level))
+				return nil
+			}
+		}
+		return errors.New("wants debug, info, warn or error")
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
 			return fmt.Errorf("cannot be read as %s", t)
@@ -167,7 +178,7 @@ func setText(v reflect.Value, text string) error {
 		case "false", "False", "FALSE":
 			v.SetBool(false)
 		default:
-			err = errors.New("wants true or false")
+			err = notBool(text)
 		}
 	case v.CanInt():
 		var n int64
@@ -189,6 +200,18 @@ func setText(v reflect.Value, text string) error {
 		err = fmt.Errorf("wants a number that fits %s", t.Kind())
 	}
 	return err
+}
+
+// notBool is the error of a text that is neither true nor false. It shows only a
+// word that stands for one of them elsewhere.
+func notBool(text string) error {
+	switch word := strings.ToLower(text); word {
+	case "1", "yes", "on", "y", "t":
+		return fmt.Errorf("wants true or false; for %s write true", word)
+	case "0", "no", "off", "n", "f":
+		return fmt.Errorf("wants true or false; for %s write false", word)
+	}
+	return errors.New("wants true or false")
 }
 
 // setList is setText for a key that is given as one text: the items of a slice

@@ -25,20 +25,31 @@ import (
 // to it with Set; and whether the workers are added, for Start. They tell the
 // line, too.
 //
+// # Variables in the file
+//
+// In a value ${NAME} stands for the variable NAME of the environment, which must
+// be set and not empty; ${NAME:-default} for the default if it is not; and $$ for
+// a $. Any other $ is itself. Keys are as they are written. In { } and [ ] such a
+// value is in quotes. Errors show the variable's name and not its value. In a URL
+// the value must be percent-encoded already: give a password by a key of its own.
+//
 // # The environment
 //
-// TICKWORK_BACKEND, TICKWORK_ENABLED and TICKWORK_NAMESPACE are the keys of
-// these names. TICKWORK_ASYNQ_URL is the key url in the section asynq, and so
-// for every key of every backend; the items of a list are divided by commas.
-// TICKWORK_WORKERS is YAML, such as {delete-old-logs: {every: 2h}}; what it
-// gives of a worker comes over what the file gives. A variable that is empty is
-// as good as none.
+// TICKWORK_BACKEND is the key backend, and so for enabled, namespace, instance,
+// max_concurrent, stop_grace, connect_timeout and log_level. TICKWORK_ASYNQ_URL is
+// the key url in the section asynq, and so for every key of every backend; the
+// items of a list are divided by commas. TICKWORK_WORKERS is YAML, such as
+// {delete-old-logs: {every: 2h}}; what it gives of a worker comes over what the
+// file gives. A variable that is empty is as good as none. A line end after a
+// value, here and in the file, is left out: mounted secrets often have one.
 //
-// An error is also a variable that begins with TICKWORK_, is none of these, and
-// was meant to be one: it is a letter or two away from one, it begins as those of
-// a backend or of TICKWORK_WORKERS do, or it ends in a key, as TICKWORK_REDIS_URL
-// and TICKWORK_DELETE_OLD_LOGS_EVERY do. Others that begin so are let be, among
-// them those that Kubernetes makes for a service with such a name.
+// Any other variable that begins with TICKWORK_ is an error, which says what it
+// was probably meant to be. Exempt are those that the file refers to; those that
+// Kubernetes makes for a service called tickwork-…; those for backends that the
+// program has not imported; and those of tickwork's own tests and examples:
+// TICKWORK_TEST_…, TICKWORK_CONFORMANCE_…, TICKWORK_EXAMPLE_…,
+// TICKWORK_REQUIRE_SERVERS, TICKWORK_WALL_CLOCK, TICKWORK_REPORT, TICKWORK_SEEDS,
+// TICKWORK_FIRST_SEED, TICKWORK_HISTORIES and TICKWORK_CHAOS_LOSES.
 func Load(path string) (Config, error) {
 	if path == "" {
 		return load("", nil, os.Environ())
@@ -86,12 +97,13 @@ func load(source string, data []byte, environ []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	doc.expand(data, environ)
 	d := &decoder{document: doc, where: make(places)}
 	c := Config{where: &d.where}
 	if doc.body != nil {
 		d.config(&c)
 	}
-	d.errs = append(d.errs, c.environment(environ)...)
+	d.errs = append(d.errs, c.environment(environ, doc.referred)...)
 	if len(d.errs) == 0 {
 		d.errs = append(d.errs, c.validate()...)
 	}
@@ -99,7 +111,9 @@ func load(source string, data []byte, environ []string) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, d.err()
 	}
-	c.loaded = &Config{Backend: c.Backend, Namespace: c.Namespace, Workers: maps.Clone(c.Workers)}
+	loaded := c
+	loaded.sections, loaded.where, loaded.Workers = nil, nil, maps.Clone(c.Workers)
+	c.loaded = &loaded
 	return c, nil
 }
 

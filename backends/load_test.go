@@ -93,7 +93,7 @@ func TestLoadTellsWhatIsWrongAndWhere(t *testing.T) {
 		{strings.Repeat("#", 1<<20+1), "f: is too large for a configuration: it has 1048577 bytes, and the limit is 1048576 (1 MiB)"},
 		// Keys.
 		{"backnd: native", `f:1:1: backnd: unknown key; did you mean "backend"?`},
-		{"redis: {}", `f:1:1: redis: unknown key; known are backend, enabled, namespace, workers, asynq, fakeredis, `},
+		{"redis: {}", `f:1:1: redis: unknown key; known are backend, enabled, namespace, instance, max_concurrent, stop_grace, connect_timeout, log_level, workers, asynq, fakeredis, `},
 		{"backend: native\nbackend: native", `f:2:1: backend: is given twice, first in line 1`},
 		{"workers:\n  a: {every: 1h, every: 2h}", `f:2:18: workers.a.every: is given twice, first in line 2`},
 		{"nats: {url: *x}", "f:1:13: an alias (*) has no anchor (&) above it; a text that begins with * must be in quotes"},

@@ -20,9 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// They are of other packages' tests, and end in a key of the backends here.
-	os.Unsetenv("TICKWORK_REDIS_URL")
-	os.Unsetenv("TICKWORK_REQUIRE_SERVERS")
+	os.Unsetenv("TICKWORK_REDIS_URL") // it is of other packages' tests, and Load would refuse it
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
 }
 
@@ -43,14 +41,17 @@ type redisConfig struct {
 	Namespace string
 }
 
-var lastRedis redisConfig
+var (
+	lastRedis   redisConfig
+	lastOptions core.Options
+)
 
 func init() {
 	backends.Register(backends.Driver[redisConfig]{
 		Name:    "fakeredis",
 		Schemes: []string{"fakeredis", "fakerediss"},
 		New: func(cfg redisConfig, opts core.Options) (core.Manager, error) {
-			lastRedis = cfg
+			lastRedis, lastOptions = cfg, opts
 			switch {
 			case cfg.Lease < 0:
 				return nil, fmt.Errorf("lease must not be negative; the URL is %s and the password %s", cfg.URL, cfg.Password)

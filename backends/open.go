@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 
 // Open returns a manager of the backend that the configuration chooses, which
 // applies the configuration's overrides to the workers that are added to it.
+// What the configuration says of an option, such as stop_grace, comes over opts.
 // It does not connect to anything: that is Start's. Start also refuses a
 // configuration that names a worker which was not added before it, with
 // ErrUnknownWorker; the manager is stopped then.
@@ -32,10 +35,7 @@ func Open(ctx context.Context, cfg Config, opts core.Options) (core.Manager, err
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Enabled != nil && !*cfg.Enabled {
-		opts.Disabled = true
-	}
-	m, err := d.open(own, opts)
+	m, err := d.open(own, cfg.options(opts))
 	if err != nil {
 		return nil, d.refused(cfg, own, err)
 	}
@@ -80,14 +80,17 @@ func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manage
 //	nats://a:4222,b:4222,c:4222
 //
 // The scheme chooses the backend. The parameters are the keys of the backend's
-// section but for url, which this one is, and namespace; another one is an error,
-// and so is one that is given twice. The name of a backend alone, such as native, is that backend
-// as it comes. The environment is not looked at.
+// section but for url, which this one is, and those of Config but for backend and
+// workers: namespace, instance, max_concurrent and so on. Another parameter is an
+// error, and so is one that is given twice. The name of a backend alone, such as
+// native, is that backend as it comes. The environment is not looked at. A line
+// end after the URL, as in a secret that is mounted, is left out.
 //
 // A special character in the user or the password is written as % and two
 // hexadecimal digits: # is %23. A URL that could be read in another way than it is
 // meant is refused, and no error shows it: there may be a password in it.
 func ParseURL(rawURL string) (Config, error) {
+	rawURL = trimLineEnd(rawURL)
 	if drivers.named(rawURL) != nil {
 		return Config{Backend: rawURL}, nil
 	}
@@ -113,7 +116,8 @@ func ParseURL(rawURL string) (Config, error) {
 	params := u.Query()
 	cfg, s := Config{Backend: d.name}, &section{url: u}
 	keep := url.Values{}
-	known := slices.Concat([]string{"namespace"}, names(d.keys), d.params)
+	settings := urlSettings()
+	known := slices.Concat(slices.Sorted(maps.Keys(settings)), names(d.keys), d.params)
 	if d.takeURL { // which this is
 		known = slices.DeleteFunc(known, func(name string) bool { return name == "url" })
 	}
@@ -127,10 +131,12 @@ func ParseURL(rawURL string) (Config, error) {
 			keep[name] = values
 		case len(values) > 1:
 			return fail("has the parameter %q twice", name)
-		case name == "namespace":
-			cfg.Namespace = values[0]
-		default:
+		case slices.Contains(names(d.keys), name):
 			s.texts = append(s.texts, text{name, values[0]})
+		default:
+			if err := setText(reflect.ValueOf(&cfg).Elem().FieldByIndex(settings[name].Index), values[0]); err != nil {
+				return Config{}, &Error{Key: name, Err: err}
+			}
 		}
 	}
 	u.RawQuery = keep.Encode()
@@ -139,6 +145,18 @@ func ParseURL(rawURL string) (Config, error) {
 		return Config{}, err
 	}
 	return cfg, nil
+}
+
+// urlSettings returns the fields of Config that a URL can give, unless the backend
+// has parameters of these names: all but the backend and the workers.
+func urlSettings() map[string]field {
+	settings := make(map[string]field)
+	for _, f := range tagged(reflect.TypeFor[Config]()) {
+		if f.name != "backend" && f.name != "workers" {
+			settings[f.name] = f
+		}
+	}
+	return settings
 }
 
 // unknownScheme says which there are, or which import is missing.

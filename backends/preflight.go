@@ -22,11 +22,12 @@ const reachTimeout = 10 * time.Second
 // report has it. Nil adds none. Slots are found from opts.Now on, and given as
 // core.Schedule has them: a run begins later, by the worker's jitter.
 func Preflight(ctx context.Context, cfg Config, opts core.Options, add func(context.Context, core.Manager) error) (r Report) {
+	opts = cfg.options(opts)
 	now := opts.Now
 	if now == nil {
 		now = time.Now
 	}
-	r = Report{Backend: cfg.shownBackend(), Now: now(), Disabled: opts.Disabled || cfg.Enabled != nil && !*cfg.Enabled}
+	r = Report{Backend: cfg.shownBackend(), Now: now(), Disabled: opts.Disabled}
 	fail := func(err error) {
 		if err != nil {
 			r.Errors = append(r.Errors, err)
@@ -70,7 +71,7 @@ func (d *driver) tryReach(ctx context.Context, cfg Config, own any, limit time.D
 		if _, ok := errors.AsType[*core.ConfigError](err); ok { // a file that the configuration names
 			return false, d.refused(cfg, own, err)
 		}
-		return false, &Error{Key: d.name, Err: d.scrub(own, err, d.message(err))}
+		return false, &Error{Key: d.name, Err: d.hidden(cfg.section(d.name)).from(d.scrub(own, err, d.message(err)))}
 	}
 	return true, nil
 }

@@ -97,7 +97,26 @@ func (d *driver) position(c Config, name string) position {
 			return position{}
 		}
 	}
-	return c.position(path(d.name))
+	pos := c.position(path(d.name))
+	if name == "" {
+		pos.hidden = d.hidden(s)
+	}
+	return pos
+}
+
+// hidden returns what all values of a section have from variables.
+func (d *driver) hidden(s *section) *hidden {
+	var all hidden
+	where, _ := d.file(s, reflect.ValueOf(d.make()).Elem())
+	for _, pos := range where {
+		if pos.hidden != nil {
+			all = append(all, *pos.hidden...)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return &all
 }
 
 // place returns the line, or the variable, that gave a key of the backend's

@@ -2,6 +2,7 @@ package backends_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"reflect"
 	"slices"
@@ -99,6 +100,10 @@ func same(t *testing.T, root, s schema, typ reflect.Type, at string) {
 	}
 	if typ == reflect.TypeFor[core.Misfire]() {
 		assert.Equal(t, []any{core.RunLatest.String(), core.SkipMissed.String(), nil}, s.Enum, at)
+		typ = reflect.TypeFor[string]()
+	}
+	if typ == reflect.TypeFor[slog.Level]() {
+		assert.Equal(t, []any{"debug", "info", "warn", "error", "DEBUG", "INFO", "WARN", "ERROR", nil}, s.Enum, at)
 		typ = reflect.TypeFor[string]()
 	}
 	switch typ.Kind() {

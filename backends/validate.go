@@ -1,17 +1,23 @@
 package backends
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
 // maxNamespace is the length of the longest namespace, in bytes.
 const maxNamespace = 64
+
+// maxInstance is the length of the longest name of an instance, in bytes.
+const maxInstance = 128
 
 // validate tells what is wrong in a configuration, but for the sections.
 func (c Config) validate() []error {
@@ -22,6 +28,9 @@ func (c Config) validate() []error {
 	if err := checkNamespace(c.Namespace); err != nil {
 		errs = append(errs, c.position("namespace").at("namespace", err))
 	}
+	check := checker{c: c}
+	check.options()
+	errs = append(errs, check.errs...)
 	for _, name := range slices.Sorted(maps.Keys(c.Workers)) {
 		check := checker{c: c, at: path("workers").add(name)}
 		check.override(c.Workers[name])
@@ -59,6 +68,28 @@ func (k *checker) fail(key string, err error) {
 }
 
 func (k *checker) given(key string) bool { return k.c.given(k.at.add(key)) }
+
+// options checks what c says of core.Options.
+func (k *checker) options() {
+	if err := checkInstance(k.c.Instance); err != nil || k.given("instance") && k.c.Instance == "" {
+		k.fail("instance", cmp.Or(err, errors.New("is empty; without the key each instance makes up a name")))
+	}
+	if n := k.c.MaxConcurrent; n != nil && *n < 0 {
+		k.fail("max_concurrent", fmt.Errorf("must not be negative, got %d", *n))
+	}
+	k.notNegative("stop_grace", k.c.StopGrace)
+	k.positive("connect_timeout", k.c.ConnectTimeout)
+}
+
+func checkInstance(name string) error {
+	if len(name) > maxInstance {
+		return fmt.Errorf("is %d bytes long, at most %d are allowed", len(name), maxInstance)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return errors.New("has a character that cannot be printed")
+	}
+	return nil
+}
 
 func (k *checker) override(o Override) {
 	k.schedule(o)
