@@ -144,7 +144,10 @@ func saidOf(backend, rawURL, password string) map[string]string {
 		fmt.Fprintf(&b, "%v%+v%#v%v%+v%#v", cfg, cfg, cfg, err, err, err)
 		said[source] += b.String()
 	}
-	yaml := func(text string) string { b, _ := json.Marshal(text); return string(b) }
+	// In a file ${QXZJ} refers to a variable, whose name an error shows: a password
+	// with a $ is written with two.
+	inFile := func(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+	yaml := func(text string) string { b, _ := json.Marshal(inFile(text)); return string(b) }
 	load := func(data string, environ ...string) (backends.Config, error) {
 		return backends.LoadFrom("f", data, environ...)
 	}
@@ -169,9 +172,9 @@ func saidOf(backend, rawURL, password string) map[string]string {
 	cfg, err = load(fmt.Sprintf("backend: %s\n%[1]s: {url: %s}", backend, yaml(rawURL)))
 	hear("file", cfg, err)
 	if backend == "asynq" || backend == "nats" { // which have a key for it
-		cfg, err = load(fmt.Sprintf("backend: %s\n%[1]s: {url: %s}", backend, rawURL))
+		cfg, err = load(fmt.Sprintf("backend: %s\n%[1]s: {url: %s}", backend, inFile(rawURL)))
 		hear("file without quotes", cfg, err)
-		cfg, err = load(fmt.Sprintf("backend: %s\n%[1]s:\n  url: %s", backend, rawURL))
+		cfg, err = load(fmt.Sprintf("backend: %s\n%[1]s:\n  url: %s", backend, inFile(rawURL)))
 		hear("file without quotes or braces", cfg, err)
 	}
 	cfg, err = load("backend: "+backend, prefix+"USER=operator", prefix+"PASSWORD="+password, prefix+"URL="+rawURL, prefix+"LEASE="+password)
