@@ -1,5 +1,5 @@
-// Package core says what a worker, a schedule, a tick and a manager are, and is
-// the manager itself, over any engine.
+// Package core defines workers, schedules, ticks and managers, and implements the
+// manager over any engine.
 //
 // An application fills in Workers, adds them to a Manager, and runs it until a
 // signal ends the program:
@@ -21,25 +21,25 @@
 //	}
 //	return core.Run(ctx, m, 20*time.Second) // for the runs in progress to end
 //
-// Run is Start, the wait for the end of ctx, and Stop; a program that does more
-// in the meantime calls those.
+// Run calls Start, waits until ctx ends, and calls Stop. A program may call Start
+// and Stop itself.
 //
-// What a manager promises is written down rule by rule, each with an id (such
-// as PER-5: a worker never overlaps itself). The comments here name them, and
-// the package conformance tests them, for every engine alike.
+// A manager keeps the rules of the contract. Each has an id, such as PER-5: a
+// worker never overlaps itself. The comments in this package name the rules by
+// id, and the package conformance tests them on every engine.
 //
 // # For authors of engines
 //
-// Implement Engine, with a Clock if it keeps its own time, and make a manager
-// of it with NewManager. An Engine decides when, and on which instance, a tick
-// runs; it delivers the tick to Job.Go or Job.Run, and the manager does the
-// rest. Then run the conformance suite on it.
+// Implement Engine, with a Clock if the engine keeps its own time, and make a
+// manager with NewManager. An Engine decides when, and on which instance, a tick
+// runs, and delivers the tick to Job.Go or Job.Run. The manager does the rest.
+// Then run the conformance suite on the engine.
 //
 // # How a tick flows
 //
-// clock.go finds the slot due, the engine calls Job.Go (job.go), which claims
-// the worker and starts a run (run.go): the middleware (middleware.go), the
-// attempts with their timeouts and backoffs (attempt.go), the worker's function
-// with what is contained (contain.go); then the outcome goes to the status, the log and the
-// observers, and back to the engine.
+// clock.go finds the slot that is due, and the engine calls Job.Go (job.go). Go
+// claims the worker and starts a run (run.go). The run calls the middleware
+// (middleware.go), makes the attempts with their timeouts and backoffs
+// (attempt.go), and contains the panics of the worker's function (contain.go).
+// Then the outcome goes to the status, the log, the observers and the engine.
 package core

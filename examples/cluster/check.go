@@ -10,8 +10,8 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// check is -check: it says whether an instance could be started, and when its
-// workers would run, and starts none.
+// check is -check: it prints whether an instance would start, and when its workers
+// would run. It starts none.
 func check(ctx context.Context, s settings, stdout io.Writer) error {
 	broker, stop, err := s.broker()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	backend string
 	url     string
@@ -32,19 +32,19 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the parent. It returns the exit code: 0 when the verdict is good, 1
-// when it is not or after an error, 2 for flags that cannot be right.
+// run is the parent. It returns the exit code: 0 for a good verdict, 1 for a bad
+// one or after an error, 2 for invalid flags.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var s settings
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.backend, "backend", "nats", "the `BACKEND`: asynq or nats")
-	flags.StringVar(&s.url, "url", "", "the broker's `URL`; with no namespace in it the session has one of its own (default a broker in this process)")
+	flags.StringVar(&s.url, "url", "", "the broker's `URL`; without a namespace in it the session gets one of its own (default a broker in this process)")
 	flags.IntVar(&s.n, "n", 3, "how many instances, 1 to 9")
-	flags.DurationVar(&s.runFor, "for", 0, "end by itself after so long (default when you press Ctrl-C)")
-	flags.DurationVar(&s.kill, "kill", 0, "kill, after so long, the instance that runs the worker which is always up (default when you say so)")
-	flags.DurationVar(&s.lease, "lease", 3*time.Second, "how long a claim holds without being renewed")
-	flags.BoolVar(&s.check, "check", false, "say whether an instance could be started and when its workers would run, and end")
+	flags.DurationVar(&s.runFor, "for", 0, "end after this time (default at Ctrl-C)")
+	flags.DurationVar(&s.kill, "kill", 0, "after this time kill the instance that runs the worker always-up (default only when you type its number)")
+	flags.DurationVar(&s.lease, "lease", 3*time.Second, "how long a claim holds unless it is renewed")
+	flags.BoolVar(&s.check, "check", false, "print whether an instance would start and when its workers would run, and end")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -80,15 +80,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func (s settings) problem(args int) string {
 	switch {
 	case args > 0:
-		return "there are no arguments but the flags"
+		return "it takes flags only, and no other arguments"
 	case s.backend != "asynq" && s.backend != "nats":
 		return "-backend is asynq or nats: the instances of no other backend form a cluster; the URL of a broker is for -url"
 	case s.n < 1 || s.n > 9:
-		return "-n is a number from 1 to 9"
+		return "-n must be a number from 1 to 9"
 	case s.runFor < 0 || s.kill < 0:
-		return "-for and -kill are not negative"
+		return "-for and -kill must not be negative"
 	case s.lease < time.Second:
-		return "-lease is a second at least"
+		return "-lease must be at least one second"
 	}
 	return ""
 }

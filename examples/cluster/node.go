@@ -19,11 +19,10 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// nodeVariable names this instance, in a process that the parent started; the
-// other has the broker's URL.
+// The parent sets these variables of the environment in the processes that it starts.
 const (
-	nodeVariable   = "TICKWORK_EXAMPLE_NODE"
-	brokerVariable = "TICKWORK_EXAMPLE_BROKER"
+	nodeVariable   = "TICKWORK_EXAMPLE_NODE"   // the name of the instance
+	brokerVariable = "TICKWORK_EXAMPLE_BROKER" // the broker's URL
 )
 
 // node is an instance: an application with its workers. It ends in order when the
@@ -34,7 +33,7 @@ func node(stdin io.Reader, stdout, stderr io.Writer) int {
 	defer cancel()
 	out := json.NewEncoder(stdout)
 	self := history.NewNode(os.Getenv(nodeVariable), func(e history.Event) {
-		_ = out.Encode(e) // it fails where the parent has died
+		_ = out.Encode(e) // fails only if the parent has died
 	})
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
@@ -85,11 +84,11 @@ func (r recorded) Stop(ctx context.Context) error {
 	return r.Manager.Stop(ctx)
 }
 
-// alwaysUp is the worker without a schedule.
+// alwaysUp names the long-running worker.
 const alwaysUp = "always-up"
 
-// workers are those of the application: one that is quick, one that takes longer
-// than its period, one that fails now and then, and one that is always up.
+// workers returns the workers of the application: one that is quick, one that takes
+// longer than its period, one that fails now and then, and one that is always up.
 func workers() []core.Worker {
 	return []core.Worker{
 		{Name: "quick", Schedule: core.Every(time.Second), Run: func(context.Context) error { return nil }},
@@ -107,7 +106,7 @@ func workers() []core.Worker {
 	}
 }
 
-// busy takes its time, and gives up when it is told to.
+// busy takes d, and returns early if ctx ends.
 func busy(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

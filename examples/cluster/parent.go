@@ -20,13 +20,13 @@ import (
 // An instance is a process of this program that runs workers.
 type instance struct {
 	number int
-	life   int // counts its starts: each is an instance of its own to the cluster
+	life   int // how often it was started: each start is a new instance of the cluster
 	cmd    *exec.Cmd
-	stdin  io.Closer // to end it
+	stdin  io.Closer // closing it ends the instance
 	alive  bool
 }
 
-// name is the instance's name in its present life.
+// name returns the instance's name in its present life.
 func (i *instance) name() string {
 	if i.life == 1 {
 		return strconv.Itoa(i.number)
@@ -34,8 +34,8 @@ func (i *instance) name() string {
 	return fmt.Sprintf("%d.%d", i.number, i.life)
 }
 
-// news is an event with the instance that it came from, or that the instance's
-// process has ended.
+// news is an event and the instance that it came from. If over is set, the
+// instance's process has ended instead.
 type news struct {
 	from *instance
 	history.Event
@@ -43,8 +43,8 @@ type news struct {
 	err  error
 }
 
-// parent starts the instances, and is the only one that touches them: all that
-// happens comes to its loop.
+// parent starts the instances and ends them. Only its loop touches them; all news
+// comes to that loop.
 type parent struct {
 	settings
 	broker  string
@@ -54,13 +54,13 @@ type parent struct {
 	all     []*instance
 	news    chan news
 	record  history.Recorder
-	killed  map[string]bool // the names of those that were
+	killed  map[string]bool // by the name of the instance
 	errs    []error
-	busiest int // the number of the instance that runs the worker which is always up
+	busiest int // the number of the instance that runs alwaysUp
 }
 
-// cluster runs the instances until the context ends, and tells whether the
-// verdict over what they did is good.
+// cluster runs the instances until the context ends, and returns whether the
+// verdict on what they did is good.
 func cluster(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) (good bool, err error) {
 	broker, stop, err := s.broker()
 	if err != nil {
@@ -89,7 +89,7 @@ func cluster(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io
 	return p.verdict(), nil
 }
 
-// start starts an instance, and passes on what it says.
+// start starts an instance, and passes its events on to the loop.
 func (p *parent) start(i *instance) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *parent) start(i *instance) error {
 		in := json.NewDecoder(stdout)
 		for {
 			var e history.Event
-			if in.Decode(&e) != nil { // the process has ended, or was killed within a line
+			if in.Decode(&e) != nil { // the process has ended, or was killed in the middle of a line
 				break
 			}
 			p.news <- news{from: i, Event: e}
@@ -126,7 +126,7 @@ func (p *parent) start(i *instance) error {
 	return nil
 }
 
-// loop is what happens until the context ends.
+// loop takes news and typed lines until the context ends.
 func (p *parent) loop(ctx context.Context, typed <-chan string) {
 	var kill <-chan time.Time
 	if p.kill > 0 {
@@ -166,7 +166,7 @@ func (p *parent) toggle(line string) {
 	if i.alive {
 		p.show(i.name(), "is killed")
 		p.killed[i.name()] = true
-		_ = i.cmd.Process.Kill() // it may have ended by itself
+		_ = i.cmd.Process.Kill() // it may have ended already
 		return
 	}
 	if err := p.start(i); err != nil {
@@ -176,7 +176,7 @@ func (p *parent) toggle(line string) {
 	p.show(i.name(), "is started again")
 }
 
-// stop ends the instances, and waits for them.
+// stop ends the instances and waits for them.
 func (p *parent) stop() error {
 	for _, i := range p.all {
 		if i.alive {
@@ -210,8 +210,8 @@ func (p *parent) living() (n int) {
 	return n
 }
 
-// take shows what happened, and keeps it for the verdict. What an instance said
-// before it was killed may come after that.
+// take shows an event and keeps it for the verdict. Events that an instance sent
+// before it was killed may come later than the kill.
 func (p *parent) take(n news) {
 	switch {
 	case n.over && p.killed[n.Node]:
@@ -257,7 +257,7 @@ func (p *parent) take(n news) {
 	}
 }
 
-// verdict judges what ran by the rules of the contract.
+// verdict prints whether the runs kept the rules of the contract, and returns it.
 func (p *parent) verdict() bool {
 	h := p.record.History()
 	runs, again, skips := len(h.Runs), 0, 0
@@ -282,13 +282,13 @@ func (p *parent) verdict() bool {
 	return false
 }
 
-// show prints a line, indented by the instance, so that each has a column.
+// show prints a line. Each instance has a column of its own.
 func (p *parent) show(name, text string) {
 	number, _ := strconv.Atoi(name[:1])
 	fmt.Fprintf(p.stdout, "%7.2fs  %s%-4s %s\n", time.Since(p.began).Seconds(), strings.Repeat(" ", 6*(number-1)), name, text)
 }
 
-// short is a tick's id with the time of a slot only.
+// short returns a tick's id, with the time of day for a slot.
 func short(t core.Tick) string {
 	if t.Manual != "" {
 		return t.ID()
@@ -296,7 +296,7 @@ func short(t core.Tick) string {
 	return t.Worker + "@" + t.Slot.Format(time.TimeOnly)
 }
 
-// lines passes on what is typed, until the input ends.
+// lines returns the lines that are typed, until the input ends.
 func lines(in io.Reader) <-chan string {
 	typed := make(chan string)
 	go func() {

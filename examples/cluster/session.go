@@ -10,8 +10,8 @@ import (
 // returns its URL, which is empty if it started none. broker.go replaces it.
 var startBroker = func(backend string) (url string, stop func(), err error) { return "", func() {}, nil }
 
-// broker returns the URL of the session's broker. It is one in this process where
-// none is given, until stop is called.
+// broker returns the URL of the session's broker. Without -url the broker is one in
+// this process, which runs until stop is called.
 func (s settings) broker() (broker string, stop func(), err error) {
 	broker, stop = s.url, func() {}
 	if broker == "" {
@@ -26,8 +26,8 @@ func (s settings) broker() (broker string, stop func(), err error) {
 	return broker, stop, nil
 }
 
-// forSession adds the lease to a broker's URL, and a namespace of this session's own
-// where it has none: what an earlier session has left there would be judged, too.
+// forSession adds the lease to a broker's URL, and a namespace of its own if the URL
+// has none: otherwise the verdict would cover runs of earlier sessions too.
 func forSession(broker string, lease time.Duration) (string, error) {
 	u, err := url.Parse(broker)
 	if err != nil {

@@ -39,15 +39,15 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program. It returns the exit code: 0 when all went well, 1 after an
-// error, 2 for flags that cannot be right.
+// run is the program. It returns the exit code: 0 if all went well, 1 after an
+// error, 2 for invalid flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("config", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	file := flags.String("config", "", "the configuration `FILE` (default the sample)")
-	backend := flags.String("backend", "", "the backend's `NAME`, in place of the configuration's: "+strings.Join(backends.Registered(), ", "))
-	check := flags.Bool("check", false, "say whether the configuration opens and when the workers would run, and end")
-	runFor := flags.Duration("for", 0, "end by itself after so long (default when you press Ctrl-C)")
+	backend := flags.String("backend", "", "the `NAME` of the backend, instead of the one in the configuration: "+strings.Join(backends.Registered(), ", "))
+	check := flags.Bool("check", false, "print whether the configuration opens and when the workers would run, and end")
+	runFor := flags.Duration("for", 0, "end after this time (default at Ctrl-C)")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -92,7 +92,7 @@ func load(file string) (backends.Config, error) {
 	return backends.Load(file)
 }
 
-// preflight says what would happen.
+// preflight prints what the configuration would do.
 func preflight(ctx context.Context, cfg backends.Config, stdout io.Writer) error {
 	embedded, stopBroker, err := broker(&cfg)
 	if err != nil {
@@ -133,9 +133,9 @@ func application(ctx context.Context, cfg backends.Config, stdout io.Writer) err
 	return err
 }
 
-// broker starts a broker in this process where the configuration chooses a
-// backend that wants one, and has no URL of it. What else it says of the backend
-// comes over what is set here.
+// broker starts a broker in this process if the configuration chooses a backend
+// that needs one and gives no URL. The other settings of the backend in the
+// configuration override those that are set here.
 func broker(cfg *backends.Config) (embedded bool, stop func(), err error) {
 	if cfg.Given(cfg.Backend, "url") || cfg.Enabled != nil && !*cfg.Enabled {
 		return false, func() {}, nil
@@ -144,7 +144,7 @@ func broker(cfg *backends.Config) (embedded bool, stop func(), err error) {
 	if err != nil {
 		return false, nil, err
 	}
-	const lease = 3 * time.Second // a new ledger is quiet for a fifth of it
+	const lease = 3 * time.Second // a new ledger waits for a fifth of it
 	switch cfg.Backend {
 	case "asynq":
 		cfg.Set("asynq", asynq.Config{URL: url, Lease: lease})

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// addWorkers adds the application's workers to a manager of whatever backend.
+// addWorkers adds the application's workers to a manager of any backend.
 func addWorkers(ctx context.Context, m core.Manager) error {
 	for _, w := range []core.Worker{
 		{
@@ -52,8 +52,8 @@ func reportMemory(ctx context.Context) error {
 	return nil
 }
 
-// A flakyImport fails at every other call: one that makes one attempt in a run
-// fails every other run, one that makes two never.
+// A flakyImport fails at every other call. With one attempt in a run, every other
+// run fails; with two, none does.
 type flakyImport struct{ calls int }
 
 func (f *flakyImport) Run(ctx context.Context) error {

@@ -64,7 +64,7 @@ func run(ctx context.Context, check bool, out io.Writer) error {
 	return nil
 }
 
-// addWorkers adds the workers to a manager, whatever engine it has.
+// addWorkers adds the workers to a manager over any engine.
 func addWorkers(ctx context.Context, m core.Manager, out io.Writer) error {
 	show := func(ctx context.Context) error {
 		tick, _ := core.TickFrom(ctx)

@@ -7,19 +7,20 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// A metronome is an engine that begins runs only on the beat: whatever falls
-// due between two beats begins together at the second, so that the process
-// wakes seldom, however many workers there are.
+// A metronome is an engine that starts runs only on the beat. What falls due
+// between two beats starts on the second one, all at once, so that the process
+// rarely wakes up, no matter how many workers there are.
 type metronome struct {
 	beat  time.Duration
 	clock *core.Clock   // finds the slots: time zones, missed slots, a clock that jumps
 	due   chan func()   // from the clock to the beat: each delivers a slot
-	over  chan struct{} // closed when run has returned
+	over  chan struct{} // closed when run returns
 }
 
-// Features are promises, to which the conformance suite holds the engine. A
-// worker that wants what it Lacks is refused, and so is a Reschedule: off the
-// beat nothing begins, and a slot that waits for its beat is not taken back.
+// Features returns what the engine promises; the conformance suite tests it. The
+// manager refuses a worker that needs a feature in Lacks. The metronome lacks
+// these three because nothing starts off the beat, and because a slot that waits
+// for its beat cannot be taken back.
 func (m *metronome) Features() core.Features {
 	return core.Features{
 		Engine:    "metronome",
@@ -29,7 +30,7 @@ func (m *metronome) Features() core.Features {
 	}
 }
 
-// Start begins to beat.
+// Start starts the clock and the beat.
 func (m *metronome) Start(_ context.Context, host core.Host) error {
 	m.due, m.over = make(chan func()), make(chan struct{})
 	m.clock = core.NewClock(host.Now, m.note)
@@ -37,9 +38,9 @@ func (m *metronome) Start(_ context.Context, host core.Host) error {
 	return nil
 }
 
-// note is what the clock calls at each slot, with those that the worker missed
-// before it. The manager does the rest of a delivery: the goroutine, timeout,
-// retries, panics, status, log.
+// note is called by the clock at each slot, with the slots that the worker missed
+// before it. Job.Go does the rest: the goroutine, the timeout, retries, panics,
+// status and log.
 func (m *metronome) note(job *core.Job, slot time.Time, missed core.Slots) {
 	m.due <- func() {
 		if job.Misfire(slot, missed) { // the worker's policy for missed slots
@@ -48,11 +49,11 @@ func (m *metronome) note(job *core.Job, slot time.Time, missed core.Slots) {
 	}
 }
 
-// run gathers what is due until the beat, and delivers it.
+// run collects what is due until the next beat, and delivers it then.
 func (m *metronome) run(now func() time.Time) {
 	defer close(m.over)
 	var due []func()
-	var beat <-chan time.Time // nil, which never comes, while nothing is due
+	var beat <-chan time.Time // nil, which blocks for ever, while nothing is due
 	for {
 		select {
 		case deliver, more := <-m.due:
@@ -61,7 +62,7 @@ func (m *metronome) run(now func() time.Time) {
 			}
 			if due = append(due, deliver); beat == nil {
 				sinceBeat := time.Duration(now().UnixNano()) % m.beat
-				beat = time.After((m.beat - sinceBeat) % m.beat) // at once where now is the beat
+				beat = time.After((m.beat - sinceBeat) % m.beat) // at once if now is the beat
 			}
 		case <-beat:
 			for _, deliver := range due {
@@ -78,16 +79,15 @@ func (m *metronome) Schedule(_ context.Context, job *core.Job) error {
 	return nil
 }
 
-// Unschedule is called when a worker is removed. A delivery that still comes
-// ends at once.
+// Unschedule is called when a worker is removed. A later delivery does nothing.
 func (m *metronome) Unschedule(_ context.Context, job *core.Job) error {
 	m.clock.Unset(job)
 	return nil
 }
 
-// Stop delivers nothing more. The runs in progress are the manager's to await.
+// Stop ends the deliveries. The manager waits for the runs in progress.
 func (m *metronome) Stop(context.Context) error {
-	m.clock.Stop() // from here on nothing falls due
+	m.clock.Stop() // nothing falls due after this
 	close(m.due)
 	<-m.over
 	return nil

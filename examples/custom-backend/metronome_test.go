@@ -21,15 +21,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestMetronome is all that it takes to hold an engine to the contract. What it
-// says that it lacks (jitter, Delay, Reschedule) is tested to be refused.
+// TestMetronome is all that an engine needs to be tested against the contract. The
+// suite also tests that what the engine lacks (jitter, Delay, Reschedule) is
+// refused.
 func TestMetronome(t *testing.T) {
 	conformance.Run(t, conformance.Backend{Name: "metronome", Open: func(opts core.Options) (core.Manager, error) {
 		return New(Config{}, opts)
 	}})
 }
 
-// TestRunsBeginOnTheBeat: and that is what is particular about it.
+// TestRunsBeginOnTheBeat tests what is special about this engine.
 func TestRunsBeginOnTheBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := backends.OpenURL(t.Context(), "metronome://?beat=700ms", core.Options{})

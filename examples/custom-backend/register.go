@@ -25,8 +25,8 @@ func New(cfg Config, opts core.Options) (core.Manager, error) {
 	return core.NewManager(&metronome{beat: cfg.Beat}, opts), nil
 }
 
-// From here on "backend: metronome" in a file, and metronome://?beat=1s, are
-// this engine.
+// This makes "backend: metronome" in a file, and the URL metronome://?beat=1s,
+// select the engine.
 func init() {
 	backends.Register(backends.Driver[Config]{Name: "metronome", New: New})
 }
