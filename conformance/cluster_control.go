@@ -221,22 +221,6 @@ var clusterControlCases = []kase{
 		}
 	}),
 
-	clustered("PER-6", "in-a-cluster-each-start-is-a-trigger", []core.Feature{core.FeatureRunOnStart}, func(c *cluster) {
-		p := c.brisk()
-		midway(c.trial, p)
-		w := work("w", c.rarely(), takes(time.Second))
-		w.RunOnStart = true
-		for i, name := range []string{"a", "b", "c"} {
-			c.start(name, w)
-			c.await(c.promptly(), "w", i+1)
-			c.sleep(p)
-			require.Len(c, c.runs("w"), i+1, "runs, of as many starts")
-		}
-		for _, r := range c.runs("w") {
-			assert.NotEmpty(c, r.Tick.Manual, "the tick of a run on start is a manual one")
-		}
-	}),
-
 	clustered("PER-10", "in-a-cluster-the-delay-counts-from-the-last-run-wherever", []core.Feature{core.FeatureDelay}, func(c *cluster) {
 		p := c.brisk()
 		midway(c.trial, p)

@@ -173,6 +173,12 @@ var clusterMutants = []mutant{
 		},
 	}},
 
+	{name: "cluster-each-start-runs-on-start", breaks: []string{"PER-6"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return eager{e} },
+	}},
+	{name: "cluster-no-start-runs-on-start", breaks: []string{"PER-6"}, world: wrongWorld{
+		worker: func(w *core.Worker) { w.RunOnStart = false },
+	}},
 	{name: "cluster-a-trigger-is-for-every-instance", breaks: []string{"CTL-3"}, world: wrongWorld{
 		engine: func(w *memoryWorld, e core.ClusterEngine) core.ClusterEngine {
 			return &broadcasting{ClusterEngine: e, world: w}
@@ -287,6 +293,18 @@ type forgetsTicks struct{ core.ClusterEngine }
 func (f forgetsTicks) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) {
 	_, err := f.ClusterEngine.Trigger(ctx, job)
 	return core.ManualTick(job.Name()), err
+}
+
+// eager triggers what runs on start on each instance.
+type eager struct{ core.ClusterEngine }
+
+func (e eager) Schedule(ctx context.Context, job *core.Job) error {
+	if w := job.Worker(); w.RunOnStart && w.Scope == core.PerCluster {
+		time.AfterFunc(time.Second, func() { // when the worker is there
+			_, _ = e.ClusterEngine.Trigger(context.Background(), job)
+		})
+	}
+	return e.ClusterEngine.Schedule(ctx, job)
 }
 
 // broadcasting has a trigger run on every instance.

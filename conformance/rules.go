@@ -49,7 +49,7 @@ var rules = []Rule{
 	{"PER-3", "Period", `No slot runs twice, and a worker's slots run in order.`},
 	{"PER-4", "Period", `There is no drift: the thousandth run is the run of its own slot.`},
 	{"PER-5", "Period", `A worker never overlaps itself: a slot that falls due while the worker runs is skipped, with reason overlap.`},
-	{"PER-6", "Period", `RunOnStart triggers one manual tick when the worker starts, beside its schedule.`},
+	{"PER-6", "Period", `RunOnStart triggers one manual tick when the worker starts, in addition to its schedule. With scope PerCluster it does so only if no other living instance of the cluster already has the worker. A rolling deploy of three instances therefore runs it at most once.`},
 	{"PER-7", "Period", `Slots that were missed (the process was frozen, the clock jumped ahead, the broker was away, every instance was down) are treated alike by the worker's misfire policy: the latest one runs once unless it is older than MaxLate (the default, without a limit), or none does; the others are skipped with reason missed, counted, not enumerated. An engine without memory cannot know what was missed while the process did not exist, and says so in its features; a worker seen for the first time has missed nothing.`},
 	{"PER-8", "Period", `Jitter delays each run by an amount between zero and Jitter that is derived from the worker's name: the same at every slot and on every instance, so runs stay exactly a period apart; the slot itself stays what it was.`},
 	{"PER-9", "Period", `A schedule that returns the zero time is over: the worker stays listed and never runs again. One that does not advance is stopped with an error, never a hot loop.`},

@@ -60,9 +60,12 @@ type Engine interface {
 // one of them holds for all. NewManager finds out once whether its engine is
 // one. The manager then leaves to it what it does by itself for other engines:
 //
-//   - Trigger of workers of scope PerCluster, and RunOnStart, which is a
-//     Trigger. It is delivered as a manual tick, on one instance that has the
-//     worker (CTL-3).
+//   - Trigger of workers of scope PerCluster. It is delivered as a manual tick, on
+//     one instance that has the worker (CTL-3).
+//   - RunOnStart of these: the first Schedule of a job whose worker has it is the
+//     worker's start on this instance, and triggers it unless another living
+//     instance has the worker (PER-6). It does so when Host.Ready is closed, and
+//     Schedule does not wait for it.
 //   - Pause and Resume of all workers. A pause is told each instance's job with
 //     job.SetPaused, and slots are skipped with reason paused (CTL-4).
 //   - Long-running workers of scope PerCluster: they are given to Schedule with

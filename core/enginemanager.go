@@ -172,11 +172,10 @@ func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
 	defer m.end(&m.starts)
 
 	if err = m.startUp(ctx, j); err == nil {
-		if err = m.goLive(ctx, j); err == nil {
-			err = m.runOnStart(ctx, j)
-		}
-		if err != nil {
+		if err = m.goLive(ctx, j); err != nil {
 			m.takeBack(ctx, j)
+		} else {
+			m.runOnStart(j)
 		}
 	}
 	m.mu.Lock()

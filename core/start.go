@@ -46,23 +46,23 @@ func (m *manager) start(ctx context.Context) error {
 	}
 	started, err := m.startHooks(ctx)
 	if err == nil {
-		err = eachOf(ctx, started, m.goLive)
+		err = m.allLive(ctx, started)
 	}
 	if err == nil {
 		close(m.ready)
-		err = eachOf(ctx, started, m.runOnStart) // which may wait for the broker
-	}
-	if err == nil {
+		for _, j := range started {
+			m.runOnStart(j)
+		}
 		return nil
 	}
 	m.undo()
 	return m.stoppedMeanwhile(err)
 }
 
-// eachOf does a part of Start for each job, until one fails.
-func eachOf(ctx context.Context, jobs []*Job, start func(context.Context, *Job) error) error {
+// allLive makes the jobs live, until one fails.
+func (m *manager) allLive(ctx context.Context, jobs []*Job) error {
 	for _, j := range jobs {
-		if err := start(ctx, j); err != nil {
+		if err := m.goLive(ctx, j); err != nil {
 			return &WorkerError{Op: "start", Worker: j.worker.Name, Err: err}
 		}
 	}
@@ -210,52 +210,11 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 	return nil
 }
 
-// runOnStart triggers a worker that has gone live, if it is one that runs on start.
-func (m *manager) runOnStart(ctx context.Context, j *Job) error {
-	if !j.worker.RunOnStart || j.worker.Disabled || m.opts.Disabled || j.long != nil {
-		return nil
-	}
-	switch {
-	case m.isStopping():
-		return ErrStopped
-	case j.isRemoved(): // meanwhile
-		return nil
-	case !j.led():
-		if _, err := j.Trigger(); !errors.Is(err, ErrNotFound) { // removed meanwhile
-			return err
-		}
-		return nil
-	}
-	err := m.triggerFirst(ctx, j)
-	if err != nil {
-		_ = m.engine.Unschedule(context.WithoutCancel(ctx), j)
-	}
-	return err
-}
-
-// triggerFirst triggers a worker that starts, in its cluster, and tries that again
-// as the engine's Start does (STA-6): the broker can go once that has returned. One
-// that was taken although its answer was lost is then followed by another.
-func (m *manager) triggerFirst(ctx context.Context, j *Job) error {
-	ctx, cancel := m.connecting(ctx)
-	defer cancel()
-	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
-		_, err := m.cluster.Trigger(ctx, j)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-m.stopping:
-		case <-time.After(pause):
-		}
-		switch {
-		case m.isStopping():
-			return ErrStopped
-		case j.isRemoved(): // meanwhile
-			return nil
-		}
+// runOnStart triggers a worker that has gone live, if it runs on start and the engine
+// does not decide about that.
+func (m *manager) runOnStart(j *Job) {
+	if j.worker.RunOnStart && !j.worker.Disabled && !m.opts.Disabled && j.long == nil && !j.led() {
+		_, _ = j.Trigger() // one that may not run any more does not
 	}
 }
 

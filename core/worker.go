@@ -52,8 +52,10 @@ type Worker struct {
 	// Misfire says what becomes of slots that were missed (PER-7).
 	Misfire Misfire
 
-	// RunOnStart triggers one manual tick when the worker starts, beside its
-	// schedule (PER-6).
+	// RunOnStart triggers one manual tick when the worker starts, in addition to
+	// its schedule. With scope PerCluster it does so only if no other living
+	// instance of the cluster already has the worker: once in a rolling deploy, and
+	// again when the whole cluster was down (PER-6).
 	RunOnStart bool
 
 	// AtMostOnce forbids that a slot begins again after a crash (CLU-1). On an

@@ -86,7 +86,12 @@ type node struct {
 
 // join makes a node; start starts it.
 func (cl *cluster) join(opts core.Options) *node {
-	n := &node{cl: cl, name: fmt.Sprint("n", len(cl.nodes)+1), store: cl.broker.Store("test")}
+	return cl.joinAs(fmt.Sprint("n", len(cl.nodes)+1), opts)
+}
+
+// joinAs makes a node of a name, which one that is cut off for ever may have had before.
+func (cl *cluster) joinAs(name string, opts core.Options) *node {
+	n := &node{cl: cl, name: name, store: cl.broker.Store("test")}
 	opts.Instance = n.name
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

@@ -27,7 +27,7 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) 
 		switch {
 		case job.LongRunning() && lease.Running && !next.Paused: // its instance ends a backoff; a worker that is up stays up
 			tick.Manual, tick.Fence = lease.Manual, lease.Fence
-		case next.Trigger != "" && (next.Trigger != lease.Trigger || e.takes(lease, job.Name())):
+		case e.triggerPending(lease, *next, job.Name()):
 			tick.Manual = next.Trigger
 			return false
 		}
@@ -43,14 +43,29 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) 
 		}
 		return tick, nil
 	}
-	if wrote && e.cfg.Dispatcher != nil {
-		op, cancel := e.op(ctx)
-		defer cancel()
-		if err := e.cfg.Dispatcher.Dispatch(op, tick); err != nil {
-			e.host.Logger.Warn("ledger: trigger not dispatched; the first instance to see the record runs it", "tick", tick.ID(), "error", err)
-		}
+	if wrote {
+		e.dispatchTrigger(ctx, tick)
 	}
 	return tick, nil
+}
+
+// triggerPending returns whether a trigger was asked for and has not begun, with which
+// another would be one (CTL-3).
+func (e *engine) triggerPending(lease Lease, control Control, worker string) bool {
+	return control.Trigger != "" && (control.Trigger != lease.Trigger || e.takes(lease, worker))
+}
+
+// dispatchTrigger gives a trigger that is in the control record to the dispatcher, if
+// there is one.
+func (e *engine) dispatchTrigger(ctx context.Context, tick core.Tick) {
+	if e.cfg.Dispatcher == nil {
+		return
+	}
+	op, cancel := e.op(ctx)
+	defer cancel()
+	if err := e.cfg.Dispatcher.Dispatch(op, tick); err != nil {
+		e.host.Logger.Warn("ledger: trigger not dispatched; the first instance to see the record runs it", "tick", tick.ID(), "error", err)
+	}
 }
 
 // waitingTrigger returns the tick of a trigger that was taken here and whose run

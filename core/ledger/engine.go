@@ -63,6 +63,8 @@ func NewEngine(cfg Config) (core.ClusterEngine, error) {
 		parted:     make(map[*candidate]bool),
 		told:       make(map[string]State),
 		quit:       make(chan struct{}),
+		processID:  core.ManualTick("").Manual,
+		started:    make(chan struct{}, 1),
 		queue:      queue{limit: atOnce},
 		renewer:    queue{limit: atOnce},
 		sender:     queue{limit: atOnce},
@@ -103,26 +105,29 @@ func isNil(v any) bool {
 
 // engine is the rules of the cluster, over a Store.
 type engine struct {
-	cfg     Config
-	store   Store
-	watches bool // the store tells of changes
-	host    core.Host
-	clock   *core.Clock
-	queue   queue
-	renewer queue // apart from the other operations, which may be many
-	sender  queue // dispatches: a thousand that are due at once do not hold up the claims of the first
-	timers  timers
-	pulse   pulse
-	loaded  atomic.Bool     // the records of the workers that came with Start were read
-	life    context.Context // ends when nothing may go on
-	end     context.CancelFunc
-	quit    chan struct{} // closed by Stop
-	loops   sync.WaitGroup
+	cfg       Config
+	store     Store
+	watches   bool // the store tells of changes
+	host      core.Host
+	clock     *core.Clock
+	queue     queue
+	renewer   queue // apart from the other operations, which may be many
+	sender    queue // dispatches: a thousand that are due at once do not hold up the claims of the first
+	timers    timers
+	pulse     pulse
+	loaded    atomic.Bool     // the records of the workers that came with Start were read
+	life      context.Context // ends when nothing may go on
+	end       context.CancelFunc
+	quit      chan struct{} // closed by Stop
+	processID string        // this process among those of the same instance's name
+	started   chan struct{} // of capacity one: there is a new one in starts
+	loops     sync.WaitGroup
 
 	mu         sync.Mutex
 	candidates map[string]*candidate
 	parted     map[*candidate]bool // removed, and still holding a lease
 	told       map[string]State    // what a Watcher told of workers that are not here
+	starts     []*onStart          // what runs on start and is not decided, in the order of Add
 	ready      bool                // the workers that come with Start are there
 	changed    bool                // the roster has
 	stopping   bool
@@ -235,6 +240,7 @@ func (e *engine) join(ctx context.Context) error {
 		}
 	}
 	e.loops.Go(e.awaitWorkers)
+	e.loops.Go(e.runOnStart)
 	e.loops.Go(e.heartbeat)
 	e.loops.Go(e.sweep)
 	return nil
@@ -268,8 +274,11 @@ func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 		return nil
 	}
 	c, again := e.enter(job)
-	if again {
+	switch {
+	case again:
 		c.rescheduled(w.Schedule, e.host.Now())
+	case w.RunOnStart && !job.LongRunning():
+		e.addStart(c)
 	}
 	if !job.LongRunning() && c.settled() {
 		e.clock.Set(job)

@@ -112,8 +112,9 @@ func TestAFormatHasItsFields(t *testing.T) {
 	for want, record := range map[string]any{
 		"format slot running owner fence for tick manual crashes again cut trigger base done reason told last life": ledger.Lease{},
 		"slot manual fence started duration attempts outcome error instance":                                        ledger.Run{},
-		"instance fence over":             ledger.Told{},
-		"format paused trigger by at seq": ledger.Control{},
+		"instance fence over":                     ledger.Told{},
+		"format paused trigger by at present seq": ledger.Control{},
+		"instance process decided":                ledger.Presence{},
 	} {
 		var fields []string
 		for i := range reflect.TypeOf(record).NumField() {

@@ -117,8 +117,24 @@ type Control struct {
 	Trigger string    `json:"trigger,omitempty"` // the last one asked for
 	By      string    `json:"by,omitempty"`      // the instance that wrote last
 	At      time.Time `json:"at,omitzero"`
+	// Present is the instances that have the worker, if it runs on start, in the order
+	// in which they came (PER-6).
+	Present []Presence `json:"present,omitempty"`
 	// Seq counts the writes, also over a loss of the data.
 	Seq uint64 `json:"seq,omitempty"`
+}
+
+// A Presence is an instance that has a worker which runs on start.
+type Presence struct {
+	Instance string `json:"instance"`
+	Process  string `json:"process"` // as Roster.Process
+	// Decided: it has triggered the worker for its start, or found that it must not.
+	Decided bool `json:"decided,omitempty"`
+}
+
+// isZero returns whether nothing was ever asked for.
+func (c *Control) isZero() bool {
+	return !c.Paused && c.Trigger == "" && c.Seq == 0 && len(c.Present) == 0
 }
 
 // maxError bounds an error's text in a record.

@@ -70,7 +70,7 @@ func (c *candidate) writeControlBack() error {
 		control.Trigger = "" // it was taken, and the record that says so may be another's by then
 	}
 	c.mu.Unlock()
-	if control != (Control{}) {
+	if !control.isZero() {
 		_, err := c.writeBackOne(c.e.store.WriteControl, encode(control), func(s State) (rev uint64, over bool) {
 			var theirs Control
 			err := decode("control", c.name, s.Control, &theirs)

@@ -11,6 +11,8 @@ import (
 type Roster struct {
 	Started time.Time `json:"started"`
 	Engine  string    `json:"engine"`
+	// Process is the instance's process: another text after each start.
+	Process string `json:"process,omitempty"`
 	// Count is how many workers of the cluster's it has, or -1 while it is starting.
 	Count int `json:"count"`
 	// Workers are their names; none where there are more than MaxRoster.
@@ -18,6 +20,8 @@ type Roster struct {
 	// Sums has a hash of four bytes of each name where there are more than that, and
 	// nothing where there are more than MaxSums.
 	Sums []byte `json:"sums,omitempty"`
+	// Undecided are those of which it is not decided yet whether they run on start.
+	Undecided []string `json:"undecided,omitempty"`
 }
 
 // MaxRoster bounds the names that an instance lists in the registry, and MaxSums the
@@ -73,6 +77,7 @@ func (e *engine) roster() []byte {
 		r = RosterOf(names)
 	}
 	r.Started, r.Engine = e.host.Now().UTC(), e.cfg.Name
+	r.Process, r.Undecided = e.processID, e.undecided()
 	return encode(r)
 }
 
