@@ -309,7 +309,10 @@ func (s *store) living(ctx context.Context, now time.Time) ([]ledger.Member, err
 	}
 	var list []ledger.Member
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		m := members[name]
+		m, err := s.complete(ctx, members[name])
+		if err != nil {
+			return nil, s.link.explain("list the registry", err)
+		}
 		if now.Sub(m.Seen) <= s.silence() {
 			list = append(list, m)
 			continue
@@ -319,6 +322,35 @@ func (s *store) living(ctx context.Context, now time.Time) ([]ledger.Member, err
 		}
 	}
 	return list, nil
+}
+
+// complete reads what of an instance the list lacks: it may miss a key that is written
+// at that moment.
+func (s *store) complete(ctx context.Context, m ledger.Member) (ledger.Member, error) {
+	get := func(kind string) (jetstream.KeyValueEntry, error) {
+		e, err := s.kv.Get(ctx, kind+escape(m.Instance))
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return nil, nil
+		}
+		return e, err
+	}
+	if m.Seen.IsZero() {
+		switch e, err := get(alive); {
+		case err != nil:
+			return m, err
+		case e != nil:
+			m.Seen = e.Created()
+		}
+	}
+	if m.Roster == nil {
+		switch e, err := get(rosters); {
+		case err != nil:
+			return m, err
+		case e != nil:
+			m.Roster = e.Value()
+		}
+	}
+	return m, nil
 }
 
 // members reads the registry.
