@@ -109,7 +109,8 @@ type Override struct {
 	// it missed, Add refuses it.
 	MaxLate *time.Duration `yaml:"max_late"`
 
-	// RunOnStart runs the worker once when it starts. Nil is the program's.
+	// RunOnStart runs the worker once when it starts, see core.Worker. Nil is the
+	// program's.
 	RunOnStart *bool `yaml:"run_on_start"`
 
 	// Enabled, where it is false, has the worker listed and never run; where

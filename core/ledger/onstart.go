@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type rival struct {
 	instance string
 	seen     time.Time // its last beat, by the broker's clock
 	decided  bool
+	missed   bool // it was not in the registry when that was read last
 }
 
 // A peer is another process in the registry.
@@ -135,6 +137,11 @@ func (e *engine) announce(list []*onStart) (map[string]peer, error) {
 			return nil, err
 		}
 	}
+	return e.peers()
+}
+
+// peers returns the other processes in the registry, by their names.
+func (e *engine) peers() (map[string]peer, error) {
 	ctx, cancel := e.op(e.life)
 	defer cancel()
 	members, err := e.store.Instances(ctx)
@@ -158,22 +165,30 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	e, name := s.c.e, s.c.name
 	var left map[string]rival
 	var run bool
+	var unread error
 	_, err = e.request(e.life, name, func(lease Lease, next *Control) bool {
+		if slices.ContainsFunc(next.Present, func(p Presence) bool { return p.Process != e.processID && peers[p.Process].Instance == "" }) {
+			// It has left, or it has come since the registry was read: it is in there before
+			// it lists itself.
+			if peers, unread = e.peers(); unread != nil {
+				return false
+			}
+		}
 		now := s.others(next.Present, peers)
 		left, run = s.judge(now, peers)
 		decided = len(left) == 0
 		if run && lease.Trigger != s.tick.Manual && !e.triggerPending(lease, *next, name) {
 			next.Trigger = s.tick.Manual
 		}
-		me := Presence{Instance: e.host.Instance, Process: e.processID, Decided: decided}
 		before := next.Present
-		next.Present = append(slices.DeleteFunc(slices.Clone(before), func(p Presence) bool {
-			_, alive := now[p.Process]
-			return !alive
-		}), me)
+		next.Present = e.listed(before, decided, func(process string) bool {
+			_, has := now[process]
+			_, waits := left[process]
+			return has || waits
+		})
 		return run || !slices.Equal(before, next.Present)
 	})
-	if err != nil {
+	if err := cmp.Or(err, unread); err != nil {
 		return false, err
 	}
 	s.rivals = left
@@ -183,25 +198,45 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	return decided, nil
 }
 
+// listed returns a list of instances with this one, and without those that are not to
+// be kept.
+func (e *engine) listed(list []Presence, decided bool, keep func(process string) bool) []Presence {
+	list = slices.DeleteFunc(slices.Clone(list), func(p Presence) bool {
+		return p.Process != e.processID && !keep(p.Process)
+	})
+	me := Presence{Instance: e.host.Instance, Process: e.processID, Decided: decided}
+	i := slices.IndexFunc(list, func(p Presence) bool { return p.Process == e.processID })
+	if i < 0 {
+		return append(list, me)
+	}
+	list[i] = me
+	return list
+}
+
 // judge returns the rivals of which it is not known yet whether they were alive when the
 // worker came, and whether to trigger it. With none left it is decided.
-func (s *onStart) judge(now map[string]rival, peers map[string]peer) (left map[string]rival, run bool) {
+func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[string]rival, run bool) {
 	if s.rivals == nil {
 		return now, len(now) == 0
 	}
-	left = make(map[string]rival)
+	wait = make(map[string]rival)
 	for process, was := range s.rivals {
 		is, still := now[process]
 		was.decided = was.decided || is.decided
 		beaten := still && is.seen.After(was.seen)
+		left := !still && hasLeft(process, was, peers)
 		switch {
-		case was.decided && (beaten || !still && hasLeft(process, was, peers)):
+		case was.decided && (beaten || left):
 			return nil, false // it was alive
 		case still:
-			left[process] = was
+			was.missed = false
+			wait[process] = was
+		case left && !was.missed: // the list may lack what is written while it is read
+			was.missed = true
+			wait[process] = was
 		}
 	}
-	return left, len(left) == 0
+	return wait, len(wait) == 0
 }
 
 // hasLeft returns whether a process has left the registry, and so was alive before: not
@@ -230,9 +265,9 @@ func (s *onStart) others(present []Presence, peers map[string]peer) map[string]r
 		i := slices.IndexFunc(present, func(l Presence) bool { return l.Process == process })
 		switch {
 		case i >= 0 && (has || !known):
-			found[process] = rival{p.Instance, p.Seen, present[i].Decided}
+			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: present[i].Decided}
 		case i < 0 && has && !slices.Contains(p.roster.Undecided, name):
-			found[process] = rival{p.Instance, p.Seen, true}
+			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: true}
 		}
 	}
 	return found
