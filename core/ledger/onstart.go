@@ -164,7 +164,7 @@ func (e *engine) peers() (map[string]peer, error) {
 func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	e, name := s.c.e, s.c.name
 	var left map[string]rival
-	var run bool
+	var run, triggers bool
 	var unread error
 	_, err = e.request(e.life, name, func(lease Lease, next *Control) bool {
 		if slices.ContainsFunc(next.Present, func(p Presence) bool { return p.Process != e.processID && peers[p.Process].Instance == "" }) {
@@ -177,7 +177,8 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 		now := s.others(next.Present, peers)
 		left, run = s.judge(now, peers)
 		decided = len(left) == 0
-		if run && lease.Trigger != s.tick.Manual && !e.triggerPending(lease, *next, name) {
+		triggers = run && lease.Trigger != s.tick.Manual && !e.triggerPending(lease, *next, name)
+		if triggers {
 			next.Trigger = s.tick.Manual
 		}
 		before := next.Present
@@ -192,7 +193,7 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 		return false, err
 	}
 	s.rivals = left
-	if run {
+	if triggers {
 		e.dispatchTrigger(e.life, s.tick)
 	}
 	return decided, nil
