@@ -10,8 +10,8 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// chaosWorkers go wrong, so that one can see what that does to the others:
-// nothing.
+// chaosWorkers returns workers that fail, to show that this does not affect the
+// others.
 func chaosWorkers(period time.Duration) []task {
 	var f flaky
 	return []task{
@@ -38,7 +38,7 @@ func chaosWorkers(period time.Duration) []task {
 }
 
 // flaky fails now and then: every second run needs a second attempt, and every
-// fourth fails for good. It needs no lock: a worker never overlaps itself.
+// fourth run fails in all attempts. It needs no lock: a worker never overlaps itself.
 type flaky struct {
 	runs int
 	good atomic.Int64 // read by others

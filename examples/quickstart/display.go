@@ -12,21 +12,21 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// A display is where the program shows what goes on.
+// A display shows what the program does.
 type display interface {
-	handler() slog.Handler // takes the log records
-	watch(ctx context.Context, r report)
+	handler() slog.Handler               // takes the log records
+	watch(ctx context.Context, r report) // until ctx ends
 }
 
-// report is what there is to show beside the log.
+// report is what a display can show in addition to the log.
 type report struct {
 	m       core.Manager
 	tasks   []task
 	started time.Time
 }
 
-// newDisplay returns a live view for a terminal, log lines for anything else.
-// About says what the workers work on.
+// newDisplay returns a live view for a terminal, and log lines for anything else.
+// About describes what the workers work on.
 func newDisplay(stdout io.Writer, plain bool, about []string) display {
 	file, ok := stdout.(*os.File)
 	if !ok || plain || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(file.Fd())) {
@@ -50,8 +50,8 @@ func (l lines) handler() slog.Handler { return l.text }
 
 func (l lines) watch(ctx context.Context, _ report) { <-ctx.Done() }
 
-// withoutStack drops the stack of a panic, which is long, and here on purpose.
-// A service keeps it.
+// withoutStack drops the stack of a panic, because the panics here are on purpose.
+// A service must keep it.
 func withoutStack(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == "stack" {
 		return slog.Attr{}

@@ -15,8 +15,8 @@ import (
 // keptEvents is how many of the latest log records the view can show.
 const keptEvents = 50
 
-// events is a slog.Handler that keeps the latest records for the view, as short
-// lines; once released, it prints them instead.
+// events is a slog.Handler that keeps the latest records as short lines for the
+// view. After release it prints them instead.
 type events struct {
 	attrs []slog.Attr
 	*eventLog
@@ -44,7 +44,7 @@ func (e events) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return events{slices.Concat(e.attrs, attrs), e.eventLog}
 }
 
-// WithGroup implements slog.Handler. Nobody here groups.
+// WithGroup implements slog.Handler. It ignores groups: nothing here uses them.
 func (e events) WithGroup(string) slog.Handler { return e }
 
 // Handle implements slog.Handler.
@@ -92,14 +92,15 @@ func (l *eventLog) latest(n int) []event {
 	return slices.Clone(l.lines[max(len(l.lines)-max(n, 0), 0):])
 }
 
-// release prints what comes from now on: the view is gone.
+// release prints the records from now on, because the view has ended.
 func (l *eventLog) release(out io.Writer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.out = out
 }
 
-// printable keeps the name of a file, say, from steering the terminal.
+// printable replaces control characters, so that the name of a file cannot control
+// the terminal.
 func printable(r rune) rune {
 	if unicode.IsPrint(r) {
 		return r

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// config is what the flags say.
+// config holds the values of the flags.
 type config struct {
 	period time.Duration
 	logs   string
@@ -30,18 +30,18 @@ func newFlagSet(cfg *config) *flag.FlagSet {
 	fs.DurationVar(&cfg.period, "period", 3*time.Second, "how often each worker runs")
 	fs.StringVar(&cfg.logs, "logs", "", "the `directory` to delete old log files from (default one made for this run)")
 	fs.DurationVar(&cfg.maxAge, "max-age", 7*24*time.Hour, "how old a log file may get: 168h is a week")
-	fs.StringVar(&cfg.db, "db", "", "the SQLite `file` with the users, made and filled where it is empty\n(default one made for this run)")
-	fs.DurationVar(&cfg.runFor, "for", 0, "end by itself after so long (default at Ctrl-C)")
-	fs.BoolVar(&cfg.dryRun, "dry-run", false, "say what would be done, and change nothing")
+	fs.StringVar(&cfg.db, "db", "", "the SQLite `file` with the users, made and filled if it is empty\n(default one made for this run)")
+	fs.DurationVar(&cfg.runFor, "for", 0, "end after this time (default at Ctrl-C)")
+	fs.BoolVar(&cfg.dryRun, "dry-run", false, "print what would be done, and change nothing")
 	fs.BoolVar(&cfg.chaos, "chaos", false, "add a worker that fails now and then, and one that panics")
-	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native, gocron, asynq, nats,\nor redis://localhost:6379; a name brings its own broker along")
-	fs.BoolVar(&cfg.check, "check", false, "say whether the backend can be had and when the workers would run, and end")
-	fs.BoolVar(&cfg.plain, "plain", false, "print log lines, also on a terminal")
+	fs.StringVar(&cfg.backend, "backend", "native", "what runs the workers: a `name or URL`, such as native, gocron, asynq, nats,\nor redis://localhost:6379; with a name only, asynq and nats run on a broker in this process")
+	fs.BoolVar(&cfg.check, "check", false, "print whether the backend opens and when the workers would run, and end")
+	fs.BoolVar(&cfg.plain, "plain", false, "print log lines on a terminal too")
 	return fs
 }
 
-// parseFlags returns what the flags say, flag.ErrHelp, or why they cannot be
-// right.
+// parseFlags returns the values of the flags, flag.ErrHelp, or an error that says
+// which flag is invalid and why.
 func parseFlags(args []string) (config, error) {
 	var cfg config
 	fs := newFlagSet(&cfg)
@@ -77,15 +77,15 @@ Flags:
 	fmt.Fprint(w, `
 Examples:
   quickstart                                    watch it work; Ctrl-C stops it, twice at once
-  quickstart -chaos -for 30s                    with workers that go wrong
+  quickstart -chaos -for 30s                    with workers that fail
   quickstart -logs /var/log/myapp -dry-run      what would be deleted there?
-  quickstart -backend nats://localhost -check   is it there, and when would they run?
+  quickstart -backend nats://localhost -check   is the broker there, and when would they run?
   quickstart -db users.db -period 1m -plain     keep the database; log lines
 
 Only regular files in the directory itself are deleted, and only those with the
 name of a log file: app.log, app.log.2, app.log-20260329.gz and the like.
 
 Exit codes: 0 all went well, 1 an error, or a run of one of the two workers
-failed, 2 flags that cannot be right.
+failed, 2 invalid flags.
 `)
 }

@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// input is what the workers work on: what the flags name, and a sample of what
-// they do not.
+// input is what the workers work on: what the flags name, and samples of the rest.
 type input struct {
 	logs  string
 	db    *sql.DB
-	about []string // says so, for people
-	temp  string   // where the samples are; empty where there are none
+	about []string // describes it for people
+	temp  string   // the directory with the samples; empty if there are none
 }
 
 func openInput(ctx context.Context, cfg config) (*input, error) {
@@ -88,7 +87,7 @@ func (in *input) close() {
 	}
 }
 
-// days prints a duration in days where it is some.
+// days formats a duration, in days if it is two days or more and whole days.
 func days(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= 2*day && d%day == 0 {

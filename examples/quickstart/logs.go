@@ -13,7 +13,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// logFile matches the names of log files, and of what rotation makes of them:
+// logFile matches the names of log files, rotated ones included:
 // app.log, app.log.2, app.log.3.gz, app.log-20260329, app.log.2026-03-29.zst.
 var logFile = regexp.MustCompile(`^[^.].*\.log([.-][0-9][0-9-]*)?(\.(gz|bz2|xz|zst))?$`)
 
@@ -26,17 +26,17 @@ type cleaner struct {
 	mu    sync.Mutex
 	files int
 	bytes int64
-	named map[string]bool // by a dry run
+	named map[string]bool // the files that a dry run has logged
 }
 
 func newCleaner(dir string, maxAge time.Duration, dryRun bool) *cleaner {
 	return &cleaner{dir: dir, maxAge: maxAge, dryRun: dryRun, named: map[string]bool{}}
 }
 
-// Run is the worker's function. A file that cannot be deleted does not keep the
-// others from being deleted; the run fails all the same.
+// Run is the worker's function. If a file cannot be deleted, Run still deletes the
+// others, and then fails.
 func (c *cleaner) Run(ctx context.Context) error {
-	// Nothing that is done through a Root can leave its directory.
+	// Operations on a Root cannot leave its directory.
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (c *cleaner) Run(ctx context.Context) error {
 	var failed []error
 	for _, entry := range entries {
 		if ctx.Err() != nil {
-			return context.Cause(ctx) // Stop has lost patience
+			return context.Cause(ctx) // the patience of Stop is over
 		}
 		if !logFile.MatchString(entry.Name()) {
 			continue
@@ -76,14 +76,14 @@ func (c *cleaner) Run(ctx context.Context) error {
 	return nil
 }
 
-// delete deletes a file if it is a regular one and old. It looks at the file
-// right before, not at what the list said: rotation may have given the name to
-// a fresh file since.
+// delete deletes a file if it is a regular file and old. It looks at the file again
+// before it deletes: rotation may have given the name to a new file since the
+// directory was listed.
 func (c *cleaner) delete(ctx context.Context, root *os.Root, name string) (size int64, deleted bool, err error) {
 	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, false, nil // somebody else was faster
+		return 0, false, nil // somebody else has deleted it
 	case err != nil:
 		return 0, false, err
 	case !info.Mode().IsRegular() || time.Since(info.ModTime()) < c.maxAge:
@@ -98,7 +98,7 @@ func (c *cleaner) delete(ctx context.Context, root *os.Root, name string) (size 
 	return info.Size(), err == nil, err
 }
 
-// name says once of each file that it would be deleted.
+// name logs once for each file that it would be deleted.
 func (c *cleaner) name(ctx context.Context, info fs.FileInfo) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +118,7 @@ func (c *cleaner) count(bytes int64) {
 	c.bytes += bytes
 }
 
-// done says what was done so far.
+// done reports what was done so far.
 func (c *cleaner) done() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,7 +128,7 @@ func (c *cleaner) done() string {
 	return fmt.Sprintf("deleted %d files, %s", c.files, humanSize(c.bytes))
 }
 
-// humanSize prints a number of bytes for people.
+// humanSize formats a number of bytes for people.
 func humanSize(bytes int64) string {
 	switch {
 	case bytes < 1000:

@@ -13,14 +13,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends ctx, and so the program in order. From then on
-	// signals do what they do by default: a second Ctrl-C exits at once.
+	// The first signal ends ctx, which ends the program in order. After that,
+	// signals have their default effect: a second Ctrl-C ends it at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program. It returns the exit code: 0 when all went well, 1 after an
-// error, 2 for flags that cannot be right.
+// run is the program. It returns the exit code: 0 if all went well, 1 after an
+// error, 2 for invalid flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := parseFlags(args)
 	switch {

@@ -19,15 +19,15 @@ const (
 // patience is how long a run in progress may go on when the program stops.
 const patience = 10 * time.Second
 
-// A task is a worker, and what it can tell of its work so far.
+// A task is a worker and a report of its work.
 type task struct {
 	core.Worker
-	done  func() string
-	chaos bool // going wrong is what it is for
+	done  func() string // reports what was done so far
+	chaos bool          // it fails on purpose
 }
 
-// quickstart puts the workers together, runs them until the context ends, or
-// -for is over, and stops in order.
+// quickstart runs the workers until the context ends or -for is over, and stops
+// them in order.
 func quickstart(ctx context.Context, cfg config, stdout io.Writer) error {
 	in, err := openInput(ctx, cfg)
 	if err != nil {

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// What the workers find to do where the flags name nothing real. Nobody
-// simulates anything afterwards: the files and the logins are dated so that
-// some are past the limit already, and one after the other passes it while the
-// program runs.
+// The samples are files and logins for the workers to process if the flags name no
+// others. They are dated so that some are past the limit at the start, and more
+// pass it one by one while the program runs.
 const (
 	oldLogs     = 12
 	agingLogs   = 300 // ten minutes' worth
@@ -24,8 +23,8 @@ const (
 	agingUserGap = time.Second
 )
 
-// sampleLogs makes a directory with log files of differing ages, and a few
-// things beside them that a cleaner must leave alone.
+// sampleLogs fills a directory with log files of different ages, and with a few
+// other files that a cleaner must leave alone.
 func sampleLogs(dir string, maxAge time.Duration, now time.Time) error {
 	limit := now.Add(-maxAge)
 	if err := sampleLog(dir, "app.log", 4, now); err != nil {
@@ -53,7 +52,7 @@ func sampleLogs(dir string, maxAge time.Duration, now time.Time) error {
 	return nil
 }
 
-// sampleLog writes a log of some kB that was last written at a given time.
+// sampleLog writes a log of about kB kilobytes that was last written at a given time.
 func sampleLog(dir, name string, kB int, written time.Time) error {
 	path := filepath.Join(dir, name)
 	line := written.UTC().Format(time.RFC3339) + " GET /index.html 200\n"
@@ -64,7 +63,7 @@ func sampleLog(dir, name string, kB int, written time.Time) error {
 	return os.Chtimes(path, written, written)
 }
 
-// seedUsers fills the table of users if there is none in it.
+// seedUsers fills the table of users if it is empty.
 func seedUsers(ctx context.Context, db *sql.DB, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

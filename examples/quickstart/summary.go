@@ -19,7 +19,7 @@ var summaryColumns = []column{
 	{head: "done"},
 }
 
-// summary prints what was done, by worker.
+// summary prints what each worker did.
 func summary(out io.Writer, workers []core.WorkerStatus, tasks []task, ran time.Duration) {
 	var rows [][]string
 	for i, w := range workers {
@@ -31,7 +31,7 @@ func summary(out io.Writer, workers []core.WorkerStatus, tasks []task, ran time.
 		strings.Join(table(summaryColumns, rows, math.MaxInt), "\n"))
 }
 
-// skipped says how many slots were skipped, and why: "3 (2 overlap, 1 missed)".
+// skipped formats how many slots were skipped, and why: "3 (2 overlap, 1 missed)".
 func skipped(s core.Skips) string {
 	if s.Total() == 0 {
 		return "0"
@@ -53,7 +53,7 @@ func skipped(s core.Skips) string {
 	return fmt.Sprintf("%d (%s)", s.Total(), strings.Join(why, ", "))
 }
 
-// failures returns an error where runs have failed that were not meant to.
+// failures returns an error if runs failed, except those that fail on purpose.
 func failures(workers []core.WorkerStatus, tasks []task) error {
 	var errs []error
 	for i, w := range workers {

@@ -10,10 +10,11 @@ import (
 type column struct {
 	head  string
 	right bool // aligned to the right
-	rank  int  // where there is too little room, the highest ranks are left out
+	rank  int  // if there is too little room, the columns with the highest ranks are left out
 }
 
-// table lays rows out under their heads, in as many of the columns as fit.
+// table formats the columns that fit into width: a line of heads, and one for each
+// row.
 func table(columns []column, rows [][]string, width int) []string {
 	widths := make([]int, len(columns))
 	for i, c := range columns {

@@ -10,13 +10,13 @@ import (
 )
 
 // transactions is middleware that opens a transaction for each run of the named
-// workers, and commits it when the run succeeds. Everything else rolls it back:
-// an error, a panic (which arrives here as an error), a run that Stop cut off.
-// Other workers pass through untouched.
+// workers, and commits it if the run succeeds. It rolls the transaction back after
+// an error, a panic (which arrives here as an error), or a run that Stop cut off.
+// It does nothing for other workers.
 //
-// Middleware wraps a run with all its attempts, so with Retry a second attempt
-// would find what the first left in the transaction. Give the workers named
-// here no Retry: their next slot is their next attempt, on a clean slate.
+// Middleware wraps a run with all its attempts: with Retry, a second attempt would
+// find what the first one left in the transaction. The workers named here therefore
+// have no Retry; their next slot is their next attempt.
 func transactions(db *sql.DB, opts *sql.TxOptions, workers ...string) core.Middleware {
 	return func(ctx context.Context, next func(context.Context) error) error {
 		if tick, _ := core.TickFrom(ctx); !slices.Contains(workers, tick.Worker) {
@@ -41,18 +41,18 @@ func transactions(db *sql.DB, opts *sql.TxOptions, workers ...string) core.Middl
 	}
 }
 
-// transaction is that of a run.
+// transaction is the transaction of a run.
 type transaction struct {
 	*sql.Tx
 	committed []func()
 }
 
-// afterCommit has f called once the transaction is committed: what it says or
-// counts has then really happened.
+// afterCommit calls f after the transaction is committed. Logs and counters belong
+// there, because the transaction may still fail before.
 func (t *transaction) afterCommit(f func()) { t.committed = append(t.committed, f) }
 
 type txKey struct{}
 
-// txFrom returns the run's transaction. It panics for a worker that was not
-// named to transactions, which is a mistake in this program.
+// txFrom returns the run's transaction. It panics if transactions was not given the
+// worker's name, which is a mistake in this program.
 func txFrom(ctx context.Context) *transaction { return ctx.Value(txKey{}).(*transaction) }

@@ -11,10 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	// SQLite through database/sql, which everybody can read, in a file, which
-	// everybody can open. This driver is SQLite's C code translated to Go: no
-	// cgo, nothing to install, four modules and 4 MB to download. (The better
-	// known modernc.org/sqlite is as good, and needs ten and 45 MB.)
+	// This driver needs no cgo and is a small download: four modules, 4 MB.
+	// modernc.org/sqlite works too, with ten modules and 45 MB.
 	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -36,12 +34,12 @@ CREATE TABLE IF NOT EXISTS passive_runs (
 	marked INTEGER NOT NULL
 );`
 
-// openUsers opens the database, and makes its tables where they are missing.
+// openUsers opens the database and makes the tables that are missing.
 func openUsers(ctx context.Context, path string) (*sql.DB, error) {
 	return openDB(ctx, path, false)
 }
 
-// openUsersReadOnly opens a database that is there already.
+// openUsersReadOnly opens a database that exists.
 func openUsersReadOnly(ctx context.Context, path string) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("-db: %w (and a dry run does not make it)", err)
@@ -73,8 +71,8 @@ func dataSource(path string, readOnly bool) string {
 	return (&url.URL{Scheme: "file", Path: slashes, RawQuery: mode}).String()
 }
 
-// prepare makes the tables. It leaves a database alone in which somebody else
-// has a table of users.
+// prepare makes the tables. It does not change a database that has another table
+// of users.
 func prepare(ctx context.Context, db *sql.DB, readOnly bool) error {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
 	if err != nil {
@@ -98,13 +96,13 @@ type marker struct {
 	users  atomic.Int64
 }
 
-// Run is the worker's function. The marks and the note of who made them are
-// written both or neither: they are in one transaction.
+// Run is the worker's function. It marks the users and notes the run in one
+// transaction, so that neither is written without the other.
 func (m *marker) Run(ctx context.Context) error {
 	tx, now := txFrom(ctx), time.Now()
 	limit := now.Add(-passiveAfter).Unix()
 	if m.dryRun {
-		return m.tell(ctx, tx, limit)
+		return m.count(ctx, tx, limit)
 	}
 
 	result, err := tx.ExecContext(ctx,
@@ -117,7 +115,7 @@ func (m *marker) Run(ctx context.Context) error {
 		return fmt.Errorf("mark users: %w", err)
 	}
 	if marked > 0 {
-		// The tick's ID as the key: no tick can be written down twice.
+		// The tick's ID is the key: a tick cannot be noted twice.
 		tick, _ := core.TickFrom(ctx)
 		if _, err := tx.ExecContext(ctx, `INSERT INTO passive_runs (tick, marked) VALUES (?, ?)`, tick.ID(), marked); err != nil {
 			return fmt.Errorf("note the run: %w", err)
@@ -130,8 +128,8 @@ func (m *marker) Run(ctx context.Context) error {
 	return nil
 }
 
-// tell says how many users a run would mark.
-func (m *marker) tell(ctx context.Context, tx *transaction, limit int64) error {
+// count logs how many users a run would mark.
+func (m *marker) count(ctx context.Context, tx *transaction, limit int64) error {
 	var due int64
 	err := tx.QueryRowContext(ctx,
 		`SELECT count(*) FROM users WHERE passive_since IS NULL AND last_login < ?`, limit).Scan(&due)
@@ -143,7 +141,7 @@ func (m *marker) tell(ctx context.Context, tx *transaction, limit int64) error {
 	return nil
 }
 
-// done says what was done so far.
+// done reports what was done so far.
 func (m *marker) done() string {
 	if m.dryRun {
 		return fmt.Sprintf("would mark %d users", m.users.Load())

@@ -16,7 +16,7 @@ import (
 
 const refresh = 250 * time.Millisecond
 
-// What a terminal understands.
+// Escape sequences of a terminal.
 const (
 	enterScreen = "\x1b[?1049h\x1b[?25l" // a screen of its own, without a cursor
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
@@ -32,9 +32,8 @@ const (
 	reset  = "\x1b[0m"
 )
 
-// view is the display on a terminal: a picture that is drawn anew, in place,
-// several times a second. Log records go into the picture, so that they do not
-// tear it.
+// view is the display on a terminal: a picture that is drawn again in place several
+// times a second. Log records are part of the picture.
 type view struct {
 	out    io.Writer
 	size   func() (width, height int, err error)
@@ -55,7 +54,7 @@ func newView(file *os.File, about []string) *view {
 
 func (v *view) handler() slog.Handler { return v.events }
 
-// watch draws until the context ends, and leaves the terminal as it was.
+// watch draws until the context ends, and then restores the terminal.
 func (v *view) watch(ctx context.Context, r report) {
 	fmt.Fprint(v.out, enterScreen)
 	defer v.events.release(v.out)
@@ -79,7 +78,7 @@ func (v *view) watch(ctx context.Context, r report) {
 // A line of the picture.
 type line struct{ style, text string }
 
-// draw writes the picture in one go, from the upper left corner.
+// draw writes the picture in one write, from the upper left corner.
 func (v *view) draw(picture []line, width int) {
 	var b strings.Builder
 	b.WriteString(home)
@@ -97,8 +96,7 @@ func (v *view) draw(picture []line, width int) {
 	fmt.Fprint(v.out, b.String())
 }
 
-// picture composes the lines; what does not fit below is left out, the older
-// events first.
+// picture returns the lines. If they do not fit, it leaves out the oldest events.
 func (v *view) picture(r report, width, height int, now time.Time) []line {
 	lines := []line{{bold, fmt.Sprintf("tickwork quickstart   engine %s   up %s   Ctrl-C stops",
 		r.m.Features().Engine, now.Sub(r.started).Truncate(time.Second))}}
@@ -146,7 +144,7 @@ func viewRows(workers []core.WorkerStatus, tasks []task, now time.Time) [][]stri
 	return rows
 }
 
-// next says when the worker is due, or what it is doing now.
+// next formats when the worker is due, or what it does now.
 func next(w core.WorkerStatus, now time.Time) string {
 	if w.State != core.StateIdle || w.Next.IsZero() {
 		return w.State.String()
@@ -154,7 +152,7 @@ func next(w core.WorkerStatus, now time.Time) string {
 	return "in " + (w.Next.Sub(now) + time.Second - 1).Truncate(time.Second).String()
 }
 
-// last says how the last run went, and when it ended.
+// last formats the outcome of the last run, and when it ended.
 func last(w core.WorkerStatus, now time.Time) string {
 	if w.Last == nil {
 		return "not yet"
@@ -174,7 +172,7 @@ func eventStyle(level slog.Level) string {
 	}
 }
 
-// clip cuts text that is too wide, and says so.
+// clip cuts text that is too wide, and marks the cut with an ellipsis.
 func clip(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {
