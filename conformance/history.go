@@ -70,6 +70,7 @@ type verdict struct {
 	Status Status
 	Reason string
 	Story  string
+	First  string // of a case that failed: the first thing that is wrong, in a line
 	// Measured are times, by what they are of.
 	Measured map[string][]time.Duration
 }
@@ -78,5 +79,8 @@ func (t *trial) verdict() verdict {
 	if !t.failed() {
 		return verdict{Status: Passed, Measured: t.measured}
 	}
-	return verdict{Status: Failed, Story: t.story()}
+	story := t.story()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return verdict{Status: Failed, Story: story, First: headline(t.failures[0])}
 }

@@ -19,6 +19,8 @@ import (
 // claim, every case in a subtest named rule/case. What the features say that it
 // lacks is tested to be refused with ErrUnsupported, and reported so.
 //
+// If many cases fail, the test's own log says which to look at first.
+//
 // In virtual time, the default, each case runs in a testing/synctest bubble, so
 // that a day of schedule takes milliseconds and nothing depends on the machine.
 //
@@ -37,10 +39,14 @@ func Run(t *testing.T, b Backend) {
 	}
 	report := newReport(b, features(t, b))
 	mustStart(t, b)
+	var failures []failure
 	settle := func(c kase, judged func(*testing.T, kase) verdict) {
 		t.Run(c.id(), func(t *testing.T) {
 			v := judged(t, c)
 			report.add(c, v)
+			if v.Status == Failed {
+				failures = append(failures, failure{c, len(failures), v.First})
+			}
 			v.settle(t)
 		})
 	}
@@ -57,6 +63,9 @@ func Run(t *testing.T, b Backend) {
 		settle(c, crew.ask)
 	}
 	crew.check(t)
+	if where := ranking(failures); where != "" {
+		t.Log(where)
+	}
 	t.Cleanup(func() { report.save(t) })
 }
 
