@@ -11,7 +11,9 @@ type Backend struct {
 	// opens its own, some several, and stops them. It is called inside of a
 	// testing/synctest bubble in virtual time. Options.Logger is always set, and
 	// so is Options.Now in virtual time; in real time it is left to its default,
-	// as programs leave it, but by the cases that set the clock.
+	// as programs leave it, but by the cases that set the clock. A manager that lacks
+	// core.FeatureMiddleware or another option's feature returns core.ErrUnsupported
+	// for that option.
 	Open func(opts core.Options) (core.Manager, error)
 
 	// Cluster makes a world for the cases about clusters, see World. It is for

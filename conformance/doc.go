@@ -10,6 +10,15 @@
 //		})
 //	}
 //
+// Write a core.Engine, and have core.NewManager make the manager of it, if what differs
+// is when or where a worker runs: another timer, a scheduler, a broker. Its five methods
+// are some 60 lines (examples/custom-backend has one), and timeouts, retries, panics,
+// middleware, hooks, status and stop are core's. Write a core.Manager from scratch only
+// to replace those, or for a fake in a test: a small one is 200 lines, embeds
+// core.UnimplementedManager, checks workers with Features.Check, calls their functions
+// with core.WithRun and core.Contain, and lists in Features.Lacks what it leaves out,
+// middleware, observers and skip counts included.
+//
 // Each rule of the contract (Rules returns them with their sentences) has one
 // or more cases, each a subtest named rule/case. They run in virtual time, in a
 // testing/synctest bubble each, or with WallClock in real time. A backend whose

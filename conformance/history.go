@@ -76,6 +76,12 @@ type verdict struct {
 }
 
 func (t *trial) verdict() verdict {
+	t.mu.Lock()
+	lacking := t.lacking
+	t.mu.Unlock()
+	if lacking != "" {
+		return unsupported(lacking)
+	}
 	if !t.failed() {
 		return verdict{Status: Passed, Measured: t.measured}
 	}
@@ -83,4 +89,9 @@ func (t *trial) verdict() verdict {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return verdict{Status: Failed, Story: story, First: headline(t.failures[0])}
+}
+
+// unsupported is the verdict of a case that needs what the manager lacks.
+func unsupported(lack core.Feature) verdict {
+	return verdict{Status: Unsupported, Reason: fmt.Sprintf("the engine lacks %s", lack)}
 }

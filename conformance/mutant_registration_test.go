@@ -237,6 +237,12 @@ var registrationMutants = []mutant{
 			return f
 		}
 	})},
+	{name: "takes-an-option-that-it-lacks", breaks: []string{"REG-6"}, open: altering(func(a *altered, _ *core.Options) {
+		a.features = func(f core.Features) core.Features {
+			f.Lacks = []core.Feature{core.FeatureMaxConcurrent}
+			return f
+		}
+	})},
 	{name: "lacks-what-nobody-has-heard-of", breaks: []string{"REG-6"}, open: altering(func(a *altered, _ *core.Options) {
 		a.features = func(f core.Features) core.Features {
 			f.Lacks = []core.Feature{"teleport"}

@@ -79,7 +79,7 @@ var statusCases = []kase{
 		assert.NotEmpty(t, first, "the instance")
 		assert.NotEqual(t, first, second, "the instances of two managers")
 	}},
-	{rule: "OBS-1", name: "while-a-run-is-in-progress", run: func(t *trial) {
+	{rule: "OBS-1", name: "while-a-run-is-in-progress", needs: []core.Feature{core.FeatureSkipCounts}, run: func(t *trial) {
 		g := t.gate("w")
 		defer g.open()
 		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), g.patient))

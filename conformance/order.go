@@ -62,7 +62,7 @@ var orderCases = []kase{
 		ranSlots(t, "w", series(next, p, 2), "each once, whatever was triggered between them")
 	}},
 
-	{rule: "PER-5", name: "a-slot-that-falls-due-in-a-run-is-skipped", run: func(t *trial) {
+	{rule: "PER-5", name: "a-slot-that-falls-due-in-a-run-is-skipped", needs: []core.Feature{core.FeatureSkipCounts}, run: func(t *trial) {
 		p := t.period()
 		next := midway(t, p)
 		m := t.running(core.Options{}, t.worker("w", core.Every(p), func(context.Context) error {

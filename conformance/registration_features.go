@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -39,8 +40,24 @@ var featureCases = []kase{
 	}},
 	{rule: "REG-6", name: "what-the-engine-lacks-has-a-known-name", run: func(t *trial) {
 		for _, f := range t.features.Lacks {
-			known := len(t.wanting(f)) > 0 || len(methods[f]) > 0
+			known := len(t.wanting(f)) > 0 || len(methods[f]) > 0 || options[f] != nil || f == core.FeatureClock || f == core.FeatureSkipCounts
 			assert.True(t, known, "Features.Lacks lists %q, which is no feature that this suite knows", f)
+		}
+	}},
+	{rule: "REG-6", name: "an-option-that-the-manager-lacks-is-refused", run: func(t *trial) {
+		for _, f := range t.features.Lacks {
+			change := options[f]
+			if change == nil {
+				continue
+			}
+			opts := quiet(core.Options{})
+			change(&opts)
+			m, err := t.backend.Open(opts)
+			if err == nil {
+				err = m.Start(context.Background())
+				_ = m.Stop(context.Background())
+			}
+			assert.ErrorIs(t, err, core.ErrUnsupported, "Open, or Start, with an option that wants %q, which Features.Lacks lists", f)
 		}
 	}},
 	{rule: "REG-6", name: "what-the-engine-does-not-say-it-lacks-is-taken", run: func(t *trial) {
@@ -86,6 +103,32 @@ var featureCases = []kase{
 		shortest := max(t.features.MinPeriod, 1)
 		require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(shortest), nil)), "MinPeriod is %s", t.features.MinPeriod)
 	}},
+}
+
+// options are the options that want a feature.
+var options = map[core.Feature]func(*core.Options){
+	core.FeatureMiddleware: func(o *core.Options) {
+		o.Middleware = []core.Middleware{func(ctx context.Context, next func(context.Context) error) error { return next(ctx) }}
+	},
+	core.FeatureObservers:     func(o *core.Options) { o.Observers = []core.Observer{func(core.Event) {}} },
+	core.FeatureMaxConcurrent: func(o *core.Options) { o.MaxConcurrent = 1 },
+	core.FeatureDisabled:      func(o *core.Options) { o.Disabled = true },
+}
+
+// wanted are the features that a case's options and workers want of a manager beyond
+// those that its needs list.
+func wanted(opts core.Options, workers ...core.Worker) (list []core.Feature) {
+	for feature, is := range map[core.Feature]bool{
+		core.FeatureMiddleware:    len(opts.Middleware) > 0,
+		core.FeatureObservers:     len(opts.Observers) > 0,
+		core.FeatureMaxConcurrent: opts.MaxConcurrent > 0,
+		core.FeatureDisabled:      opts.Disabled || slices.ContainsFunc(workers, func(w core.Worker) bool { return w.Disabled }),
+	} {
+		if is {
+			list = append(list, feature)
+		}
+	}
+	return list
 }
 
 // methods are the calls that want a feature.
@@ -135,6 +178,7 @@ var wants = map[core.Feature]map[string]func(w *core.Worker, period time.Duratio
 	core.FeatureRunOnStart:  {"RunOnStart": func(w *core.Worker, _ time.Duration) { w.RunOnStart = true }},
 	core.FeaturePerInstance: {"Scope": func(w *core.Worker, _ time.Duration) { w.Scope = core.PerInstance }},
 	core.FeatureAtMostOnce:  {"AtMostOnce": func(w *core.Worker, _ time.Duration) { w.AtMostOnce = true }},
+	core.FeatureDisabled:    {"Disabled": func(w *core.Worker, _ time.Duration) { w.Disabled = true }},
 	core.FeatureHooks: {
 		"OnStart": func(w *core.Worker, _ time.Duration) { w.OnStart = func(context.Context) error { return nil } },
 		"OnStop":  func(w *core.Worker, _ time.Duration) { w.OnStop = func(context.Context) error { return nil } },

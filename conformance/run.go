@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"flag"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -271,7 +270,7 @@ func (c kase) applies(b Backend, f core.Features) (verdict, bool) {
 	}
 	for _, need := range c.needs {
 		if !f.Supports(need) {
-			return verdict{Status: Unsupported, Reason: fmt.Sprintf("the engine lacks %s", need)}, true
+			return unsupported(need), true
 		}
 	}
 	return verdict{}, false

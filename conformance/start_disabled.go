@@ -26,7 +26,7 @@ var disabledCases = []kase{
 		require.NoError(t, m.Stop(context.Background()))
 		require.Empty(t, d.read(), "hooks of a disabled manager")
 	}},
-	{rule: "STA-5", name: "a-disabled-worker-is-listed-and-never-runs", run: func(t *trial) {
+	{rule: "STA-5", name: "a-disabled-worker-is-listed-and-never-runs", needs: []core.Feature{core.FeatureDisabled}, run: func(t *trial) {
 		d := t.diary()
 		m := t.open(core.Options{})
 		disabled := t.allKinds(d)

@@ -44,11 +44,13 @@ type trial struct {
 	cleanups  []func()
 	measured  map[string][]time.Duration
 	over      bool
+	lacking   core.Feature // that the case needs, and the manager lacks
 }
 
 func newTrial(name string, b Backend, c kase, f core.Features) *trial {
 	t := &trial{name: name, backend: b, kase: c, features: f}
 	t.clock = &wallClock{real: b.WallClock && !c.setsClock, note: func(by time.Duration, to time.Time) { t.noteClock("", by, to) }}
+	t.clock.wants = func() { t.wants(core.FeatureClock) }
 	return t
 }
 
@@ -197,6 +199,7 @@ func (t *trial) eventually(within time.Duration, what string, condition func() b
 
 // open makes a manager, which is stopped after the case if the case does not.
 func (t *trial) open(opts core.Options) core.Manager {
+	t.wants(wanted(opts)...)
 	if opts.Now == nil && !t.clock.real {
 		opts.Now = t.clock.Now
 	}
@@ -213,8 +216,22 @@ func (t *trial) open(opts core.Options) core.Manager {
 	return m
 }
 
+// wants ends the case, as unsupported, if the manager lacks a feature that it has found
+// to need. It is for the case's own goroutine only.
+func (t *trial) wants(features ...core.Feature) {
+	for _, f := range features {
+		if !t.features.Supports(f) {
+			t.mu.Lock()
+			t.lacking = f
+			t.mu.Unlock()
+			runtime.Goexit()
+		}
+	}
+}
+
 // running makes a manager with workers and starts it.
 func (t *trial) running(opts core.Options, workers ...core.Worker) core.Manager {
+	t.wants(wanted(opts, workers...)...)
 	m := t.open(opts)
 	for _, w := range workers {
 		t.must(m.Add(context.Background(), w), "Add "+w.Name)
@@ -248,6 +265,7 @@ func (t *trial) status(m core.Manager, name string) core.WorkerStatus {
 type wallClock struct {
 	real   bool                                 // it cannot be set
 	note   func(by time.Duration, to time.Time) // writes it into the case's history
+	wants  func()                               // ends a case whose manager has no clock to set
 	mu     sync.Mutex
 	offset time.Duration
 }
@@ -263,6 +281,9 @@ func (c *wallClock) Now() time.Time {
 func (c *wallClock) jump(d time.Duration) {
 	if c.real {
 		panic("a case that sets the clock in real time must say so: setsClock")
+	}
+	if c.wants != nil {
+		c.wants()
 	}
 	c.mu.Lock()
 	c.offset += d

@@ -6,6 +6,13 @@ import (
 	"runtime/debug"
 )
 
+// Contain calls foreign code, as a worker's function, on a goroutine of its own, and
+// returns its error. A panic, a runtime.Goexit, and an error one of whose methods panics,
+// is returned as a *PanicError (ERR-2). It is for a manager written from scratch.
+func Contain(ctx context.Context, f func(context.Context) error) error {
+	return sound(<-isolated(ctx, f))
+}
+
 // protect calls f and turns a panic into an error (ERR-2).
 func protect(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {

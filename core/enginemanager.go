@@ -140,16 +140,9 @@ func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if field, err := w.validate(); err != nil {
+	if field, err := m.features.check(&w, m.opts.Now()); err != nil {
 		return field, err
 	}
-	if field, lack := m.features.unsupported(&w); lack != "" {
-		return field, fmt.Errorf("%s cannot do %s: %w", m.engineName(), lack, ErrUnsupported)
-	}
-	if err := tryOut(w.Schedule, m.opts.Now(), m.features.MinPeriod); err != nil {
-		return "Schedule", err
-	}
-
 	m.mu.Lock()
 	if m.phase == stopped {
 		m.mu.Unlock()

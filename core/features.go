@@ -1,6 +1,8 @@
 package core
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -72,6 +74,41 @@ const (
 	FeaturePause       Feature = "pause"        // Manager.Pause, Manager.Resume
 )
 
+// What a manager written from scratch may lack in addition. NewManager's has it, whatever
+// the engine. The function that makes the manager, or Start, refuses Options that want
+// what it lacks with ErrUnsupported; Options.Now alone is ignored.
+const (
+	FeatureMiddleware    Feature = "middleware"     // Options.Middleware
+	FeatureObservers     Feature = "observers"      // Options.Observers
+	FeatureMaxConcurrent Feature = "max-concurrent" // Options.MaxConcurrent
+	FeatureClock         Feature = "clock"          // Options.Now, and a wall clock that is set
+	FeatureDisabled      Feature = "disabled"       // Options.Disabled, Worker.Disabled
+	FeatureSkipCounts    Feature = "skip-counts"    // WorkerStatus.Skips
+)
+
+// Check returns why a manager with these features cannot take a worker: a *WorkerError
+// that is ErrInvalidWorker (REG-3) or ErrUnsupported (REG-6), or nil. A manager written
+// from scratch calls it in Add, with the present time of its clock.
+func (f Features) Check(w Worker, now time.Time) error {
+	if field, err := f.check(&w, now); err != nil {
+		return &WorkerError{Op: "add", Worker: w.Name, Field: field, Err: err}
+	}
+	return nil
+}
+
+func (f Features) check(w *Worker, now time.Time) (field string, err error) {
+	if field, err := w.validate(); err != nil {
+		return field, err
+	}
+	if field, lack := f.unsupported(w); lack != "" {
+		return field, fmt.Errorf("%s cannot do %s: %w", cmp.Or(f.Engine, "this engine"), lack, ErrUnsupported)
+	}
+	if err := tryOut(w.Schedule, now, f.MinPeriod); err != nil {
+		return "Schedule", err
+	}
+	return "", nil
+}
+
 // unsupported returns the field of w that wants what f lacks, and the feature.
 func (f Features) unsupported(w *Worker) (field string, lack Feature) {
 	if len(f.Lacks) == 0 {
@@ -93,6 +130,7 @@ func (f Features) unsupported(w *Worker) (field string, lack Feature) {
 		{"AtMostOnce", FeatureAtMostOnce, w.AtMostOnce},
 		{"OnStart", FeatureHooks, w.OnStart != nil},
 		{"OnStop", FeatureHooks, w.OnStop != nil},
+		{"Disabled", FeatureDisabled, w.Disabled},
 	}
 	for _, want := range wants {
 		if want.wanted && want.feature != "" && !f.Supports(want.feature) {

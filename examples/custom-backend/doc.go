@@ -13,4 +13,8 @@
 //   - tickwork.yaml chooses the engine;
 //   - main.go is the program, which does not know the engine;
 //   - metronome_test.go tests the engine against the whole contract in one line.
+//
+// Write an engine if workers must run at other times or places. Write a core.Manager
+// only to replace the rest as well: retries, panics, middleware and stop. See the
+// package conformance.
 package main
