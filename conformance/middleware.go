@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/stretchr/testify/assert"
@@ -95,6 +97,73 @@ var middlewareCases = []kase{
 		}}}, w)
 		t.awaitRuns(m, "w", 1)
 		assert.Equal(t, []string{"begin", "transaction in attempt 1", "transaction in attempt 2", "rollback"}, d.read(), "what happened")
+	}},
+	{rule: "OBS-4", name: "a-workers-own-middleware-wraps-its-runs-inside-of-the-managers", run: func(t *trial) {
+		d := t.diary()
+		w := t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
+			d.write(fmt.Sprint("run with ", ctx.Value(key{})))
+			return nil
+		})
+		w.Middleware = []core.Middleware{writes(d, "its first"), writes(d, "its second")}
+		m := t.running(core.Options{Middleware: []core.Middleware{writes(d, "the manager's")}}, w,
+			t.worker("other", core.Every(t.period()), func(context.Context) error { return nil }))
+		t.awaitRuns(m, "w", 1)
+		t.awaitRuns(m, "other", 1)
+		assert.Subset(t, d.read(), []string{"into the manager's of other", "out of the manager's of other"}, "what happened to the other worker")
+		assert.False(t, d.has("into its first of other"), "another worker's run went through it")
+		assert.Equal(t, []string{
+			"into the manager's of w", "into its first of w", "into its second of w",
+			"run with its second", "out of its second of w", "out of its first of w", "out of the manager's of w",
+		}, about(d, "w")[:7], "what happened")
+	}},
+	{rule: "OBS-4", name: "attempt-middleware-wraps-each-attempt-inside-of-the-run", needs: []core.Feature{core.FeatureRetry}, run: func(t *trial) {
+		d := t.diary()
+		w := t.worker("w", core.Every(2*t.period()), func(ctx context.Context) error {
+			tick, _ := core.TickFrom(ctx)
+			d.write(fmt.Sprint("run ", tick.Attempt, " with ", ctx.Value(key{})))
+			return errBoom
+		})
+		w.Retry = core.Retry{MaxAttempts: 2, Backoff: core.Constant(t.period() / 20)}
+		w.AttemptMiddleware = []core.Middleware{writes(d, "its attempt's")}
+		m := t.running(core.Options{
+			Middleware:        []core.Middleware{writes(d, "the run's")},
+			AttemptMiddleware: []core.Middleware{writes(d, "the attempt's")},
+		}, w)
+		t.awaitRuns(m, "w", 1)
+		assert.Equal(t, []string{
+			"into the run's of w",
+			"into the attempt's of w", "into its attempt's of w", "run 1 with its attempt's", "out of its attempt's of w", "out of the attempt's of w",
+			"into the attempt's of w", "into its attempt's of w", "run 2 with its attempt's", "out of its attempt's of w", "out of the attempt's of w",
+			"out of the run's of w",
+		}, d.read()[:12], "what happened")
+	}},
+	{rule: "OBS-4", name: "attempt-middleware-that-fails-or-panics-or-skips-next-fails-the-attempt", needs: []core.Feature{core.FeatureRetry}, run: func(t *trial) {
+		var failures []error
+		w := t.worker("w", core.Every(2*t.period()), nil)
+		w.Retry = core.Retry{MaxAttempts: 4, Backoff: core.Constant(t.period() / 20)}
+		w.AttemptMiddleware = []core.Middleware{func(ctx context.Context, next func(context.Context) error) error {
+			switch tick, _ := core.TickFrom(ctx); tick.Attempt {
+			case 1:
+				return errHopeless
+			case 2:
+				return nil
+			case 3:
+				explode()
+			}
+			return next(ctx)
+		}}
+		m := t.running(core.Options{Observers: []core.Observer{func(e core.Event) {
+			if e.Kind == core.EventAttemptFailed {
+				failures = append(failures, e.Result.Err)
+			}
+		}}}, w)
+		s := t.awaitRuns(m, "w", 1)
+		assert.Equal(t, core.Succeeded, s.Last.Outcome, "the outcome of a run whose fourth attempt is let through")
+		assert.Equal(t, 4, s.Last.Attempts(), "attempts")
+		require.GreaterOrEqual(t, len(failures), 3, "attempts that failed")
+		assert.ErrorIs(t, failures[0], errHopeless, "the error of an attempt that the middleware refuses")
+		assert.ErrorIs(t, failures[1], core.ErrNextNotCalled, "the error of an attempt whose middleware did not call next")
+		t.isContained(failures[2], crashes[0], "")
 	}},
 	{rule: "OBS-4", name: "it-sees-the-attempts-that-were-made-after-next", needs: []core.Feature{core.FeatureRetry}, run: func(t *trial) {
 		d := t.diary()
@@ -215,6 +284,23 @@ var middlewareCases = []kase{
 	{rule: "OBS-4", name: "nor-does-one-that-exits-meanwhile", run: func(t *trial) {
 		t.keepsBusy(func() error { exit(); return nil })
 	}},
+}
+
+// writes is middleware that writes into a diary, and puts its name into the context.
+func writes(d *diary, name string) core.Middleware {
+	return func(ctx context.Context, next func(context.Context) error) error {
+		tick, _ := core.TickFrom(ctx)
+		d.write("into " + name + " of " + tick.Worker)
+		defer d.write("out of " + name + " of " + tick.Worker)
+		return next(context.WithValue(ctx, key{}, name))
+	}
+}
+
+// about returns what a diary has that is not of another worker.
+func about(d *diary, worker string) []string {
+	return slices.DeleteFunc(d.read(), func(s string) bool {
+		return strings.Contains(s, " of ") && !strings.HasSuffix(s, " of "+worker)
+	})
 }
 
 // misbehaves starts a manager with a worker "w" under middleware that does what

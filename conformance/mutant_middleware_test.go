@@ -25,6 +25,24 @@ var middlewareMutants = []mutant{
 			}
 		}
 	})},
+	{name: "a-workers-middleware-is-left-out", breaks: []string{"OBS-4"}, open: tweaked(func(w *core.Worker) {
+		if !hasNil(w.Middleware) {
+			w.Middleware = nil
+		}
+	}, nil)},
+	{name: "the-managers-attempt-middleware-is-left-out", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) { o.AttemptMiddleware = nil })},
+	{name: "attempt-middleware-wraps-the-run", breaks: []string{"OBS-4"}, open: tweaked(func(w *core.Worker) {
+		if !hasNil(w.AttemptMiddleware) {
+			w.Middleware, w.AttemptMiddleware = append(w.Middleware, w.AttemptMiddleware...), nil
+		}
+	}, func(o *core.Options) {
+		o.Middleware, o.AttemptMiddleware = append(o.Middleware, o.AttemptMiddleware...), nil
+	})},
+	{name: "takes-middleware-that-is-nil", breaks: []string{"REG-3"}, open: tweaked(func(w *core.Worker) {
+		if hasNil(w.Middleware) || hasNil(w.AttemptMiddleware) {
+			w.Middleware, w.AttemptMiddleware = nil, nil
+		}
+	}, nil)},
 	{name: "middleware-in-reverse", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) { slices.Reverse(o.Middleware) })},
 	{name: "only-the-two-outermost-middleware", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) {
 		o.Middleware = o.Middleware[:min(2, len(o.Middleware))]
@@ -100,6 +118,10 @@ func (f fixed) Value(key any) any {
 		return f.tick.Value(key)
 	}
 	return f.Context.Value(key)
+}
+
+func hasNil(list []core.Middleware) bool {
+	return slices.ContainsFunc(list, func(m core.Middleware) bool { return m == nil })
 }
 
 // exempting returns an Open that leaves out the middleware of some runs.

@@ -45,8 +45,15 @@ func (r *run) attempt(ctx context.Context) error {
 // r.final if the error is marked by Permanent.
 func (r *run) once(ctx context.Context, n int) error {
 	w := &r.job.worker
-	if w.Retry.MaxAttempts > 1 { // the run's context counts the attempts
-		ctx = &attemptContext{ctx, r.tickOf(n)}
+	call, isolate := w.Run, false
+	if w.Retry.MaxAttempts > 1 || len(r.job.m.opts.AttemptMiddleware)+len(w.AttemptMiddleware) > 0 {
+		a := &attemptContext{ctx, r.tickOf(n)} // the run's own context counts the attempts
+		ctx = a
+		if c := r.attemptChain(a); c != nil {
+			call = c.execute
+		}
+		// A Goexit must not end the middleware around the run before the last attempt.
+		isolate = w.Retry.MaxAttempts > 1 && len(r.job.m.opts.Middleware)+len(w.Middleware) > 0
 	}
 	if w.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -54,11 +61,11 @@ func (r *run) once(ctx context.Context, n int) error {
 		defer cancel()
 	}
 	var err error
-	if w.Retry.MaxAttempts > 1 && len(r.job.m.opts.Middleware) > 0 {
-		err = <-isolated(ctx, w.Run) // a Goexit must not end the middleware before the last attempt
+	if isolate {
+		err = <-isolated(ctx, call)
 	} else {
 		r.inside = true
-		err = protect(ctx, w.Run)
+		err = protect(ctx, call)
 	}
 	if err == nil {
 		return nil

@@ -81,6 +81,7 @@ type (
 	loggerKey   struct{} // *slog.Logger
 	stoppingKey struct{} // <-chan struct{}
 	runKey      struct{} // *run
+	attemptKey  struct{} // *attemptContext
 	jobKey      struct{} // *Job: what a run, or a hook, is inside of
 )
 
@@ -241,7 +242,7 @@ func (r *run) sleep(d time.Duration) bool {
 	}
 }
 
-// attemptContext is a run's context in its second and further attempts.
+// attemptContext is a run's context in one attempt, unless there is only one.
 type attemptContext struct {
 	context.Context
 	tick Tick
@@ -250,7 +251,8 @@ type attemptContext struct {
 func (a *attemptContext) current() Tick { return a.tick }
 
 func (a *attemptContext) Value(key any) any {
-	if _, ok := key.(tickKey); ok {
+	switch key.(type) {
+	case tickKey, attemptKey:
 		return a
 	}
 	return a.Context.Value(key)

@@ -403,6 +403,52 @@ func ExampleMiddleware() {
 }
 
 // Observers are told what happens: metrics and traces hang on them.
+func ExampleWorker_attemptMiddleware() {
+	transaction := func(ctx context.Context, next func(context.Context) error) error {
+		fmt.Println("begin")
+		if err := next(ctx); err != nil {
+			fmt.Println("roll back")
+			return err
+		}
+		fmt.Println("commit")
+		return nil
+	}
+
+	ctx := context.Background()
+	var over sync.WaitGroup
+	over.Add(1)
+	m, _ := native.New(native.Config{}, core.Options{
+		Logger: slog.New(slog.DiscardHandler),
+		Observers: []core.Observer{func(e core.Event) {
+			if e.Kind == core.EventEnded {
+				over.Done()
+			}
+		}},
+	})
+	_ = m.Add(ctx, core.Worker{
+		Name:       "mark-passive-users",
+		Schedule:   core.Every(time.Hour),
+		RunOnStart: true,
+		Retry:      core.Retry{MaxAttempts: 2, Backoff: core.Constant(time.Millisecond)},
+		// Each attempt has a transaction of its own.
+		AttemptMiddleware: []core.Middleware{transaction},
+		Run: func(ctx context.Context) error {
+			if tick, _ := core.TickFrom(ctx); tick.Attempt == 1 {
+				return errors.New("deadlock found")
+			}
+			return nil
+		},
+	})
+	_ = m.Start(ctx)
+	over.Wait()
+	_ = m.Stop(ctx)
+	// Output:
+	// begin
+	// roll back
+	// begin
+	// commit
+}
+
 func ExampleObserver() {
 	ctx := context.Background()
 	over := make(chan struct{})

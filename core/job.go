@@ -15,7 +15,7 @@ import (
 // comes. So a job is one object of four cache lines (layout_test.go), and what
 // few jobs need is apart: rare, long.
 type Job struct {
-	worker Worker // worker.Schedule is guarded by mu
+	worker spec   // worker.Schedule is guarded by mu
 	seq    uint64 // the order of Add
 	m      *manager
 
@@ -48,7 +48,7 @@ const (
 )
 
 func newJob(m *manager, w Worker, seq uint64) *Job {
-	j := &Job{m: m, worker: w, seq: seq, jitter: int64(jitterOf(w.Name, w.Jitter))}
+	j := &Job{m: m, worker: specOf(w), seq: seq, jitter: int64(jitterOf(w.Name, w.Jitter))}
 	if w.Schedule == nil {
 		j.long = &longRunning{}
 	}
@@ -82,7 +82,7 @@ func (j *Job) Name() string { return j.worker.Name }
 func (j *Job) Worker() Worker {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.worker
+	return j.worker.worker()
 }
 
 // Schedule returns the worker's present schedule, which is never nil for a job

@@ -6,11 +6,13 @@ import (
 	"sync"
 )
 
-// chain is the middleware around one run's attempts, and keeps it to its
-// contract: next is called once, with a context derived from the one given,
+// chain is the middleware around one run's attempts, or around one attempt, and keeps it
+// to its contract: next is called once, with a context derived from the one given,
 // and the run is not over while its function is (OBS-4).
 type chain struct {
-	run *run
+	run       *run
+	attempt   *attemptContext // nil around the run
+	all, some []Middleware    // the manager's, and inside of it the worker's
 
 	mu     sync.Mutex
 	called bool
@@ -21,14 +23,32 @@ type chain struct {
 }
 
 var (
-	errNextTwice   = errors.New("middleware called next twice in one run")
+	errNextTwice   = errors.New("middleware called next twice")
 	errNextLate    = errors.New("middleware called next after it had returned")
-	errNextContext = errors.New("middleware called next with a context that is not derived from the run's")
+	errNextContext = errors.New("middleware called next with a context that is not derived from its own")
 )
+
+// runChain returns the middleware around the run, or nil.
+func (r *run) runChain() *chain {
+	all, some := r.job.m.opts.Middleware, r.job.worker.Middleware
+	if len(all)+len(some) == 0 {
+		return nil
+	}
+	return &chain{run: r, all: all, some: some}
+}
+
+// attemptChain returns the middleware around an attempt, or nil.
+func (r *run) attemptChain(a *attemptContext) *chain {
+	all, some := r.job.m.opts.AttemptMiddleware, r.job.worker.AttemptMiddleware
+	if len(all)+len(some) == 0 {
+		return nil
+	}
+	return &chain{run: r, attempt: a, all: all, some: some}
+}
 
 // execute runs the whole chain. A Goexit in a middleware, or in the function, ends the
 // run's goroutine, which run.exit sees to, after what is deferred here.
-func (c *chain) execute() (err error) {
+func (c *chain) execute(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = newPanic(p)
@@ -37,7 +57,7 @@ func (c *chain) execute() (err error) {
 			err = fault
 		}
 	}()
-	return c.through(c.run, 0)
+	return c.through(ctx, 0)
 }
 
 // close ends the chain, and waits for the attempts: a middleware that returned early
@@ -89,19 +109,36 @@ func (c *chain) leave(returned bool) {
 
 // through calls the middleware from the i-th on.
 func (c *chain) through(ctx context.Context, i int) error {
-	if ctx == nil || ctx.Value(runKey{}) != any(c.run) {
+	switch {
+	case ctx == nil || !c.isOurs(ctx):
 		return errNextContext
-	}
-	middleware := c.run.job.m.opts.Middleware
-	if i < len(middleware) {
-		return middleware[i](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
+	case i < len(c.all):
+		return c.all[i](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
+	case i < len(c.all)+len(c.some):
+		return c.some[i-len(c.all)](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
 	}
 	if err := c.open(); err != nil {
 		return err
 	}
 	returned := false
 	defer func() { c.leave(returned) }()
-	err := c.run.attempt(ctx)
+	err := c.call(ctx)
 	returned = true
 	return err
+}
+
+// call calls what the chain is around.
+func (c *chain) call(ctx context.Context) error {
+	if c.attempt != nil {
+		return protect(ctx, c.run.job.worker.Run)
+	}
+	return c.run.attempt(ctx)
+}
+
+// isOurs returns whether a context is derived from that of the run or the attempt.
+func (c *chain) isOurs(ctx context.Context) bool {
+	if c.attempt != nil {
+		return ctx.Value(attemptKey{}) == any(c.attempt)
+	}
+	return ctx.Value(runKey{}) == any(c.run)
 }

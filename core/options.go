@@ -16,8 +16,13 @@ type Options struct {
 	// are debug.
 	Logger *slog.Logger
 
-	// Middleware wraps every run, the first outermost (OBS-4).
+	// Middleware wraps every run, with all its attempts; the first is the outermost
+	// (OBS-4). Worker.Middleware is that of one worker.
 	Middleware []Middleware
+
+	// AttemptMiddleware wraps every attempt, inside of the attempt's Timeout; the first
+	// is the outermost (OBS-4). Worker.AttemptMiddleware is that of one worker.
+	AttemptMiddleware []Middleware
 
 	// OnError is called once for each run that failed, after its last attempt
 	// (ERR-1), on the run's goroutine. The context carries the tick and the
@@ -62,9 +67,11 @@ type Options struct {
 // Middleware wraps a run: it calls next to go on, exactly once, with its
 // context or one derived from it, and returns next's error, or its own. It is
 // where a scoped dependency (a transaction, a span) is opened, put into the
-// context, and released after (OBS-4). It wraps the run with all its attempts: a
-// worker that retries and wants a transaction for each attempt opens it in its
-// own function.
+// context, and released after (OBS-4). Options.Middleware and Worker.Middleware wrap
+// the run with all its attempts. Options.AttemptMiddleware and
+// Worker.AttemptMiddleware wrap each attempt: it is where a worker that retries has a
+// transaction opened, because a second attempt must not go on with what the first left
+// in one. For them "the run" in what follows is the attempt.
 //
 // Before next the context's tick (TickFrom) has attempt 1, and after next the number
 // of attempts that were made.

@@ -151,14 +151,14 @@ func (r *run) start() {
 
 // execute runs the middleware around the attempts.
 func (r *run) execute() error {
-	if len(r.job.m.opts.Middleware) == 0 {
+	c := r.runChain()
+	switch {
+	case c == nil:
 		return r.attempt(r)
-	}
-	if r.exited != nil { // it has ended the middleware too
+	case r.exited != nil: // it has ended the middleware too
 		return r.exited
 	}
-	c := &chain{run: r}
-	return sound(c.execute())
+	return sound(c.execute(r))
 }
 
 // end records the outcome and logs it. The observers and the handler come after it,

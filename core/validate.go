@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -49,6 +50,14 @@ func (w *Worker) validateFields() (field string, err error) {
 		return "Scope", bad("must be PerCluster or PerInstance, got %d", w.Scope)
 	case w.Misfire > SkipMissed:
 		return "Misfire", bad("must be RunLatest or SkipMissed, got %d", w.Misfire)
+	}
+	for _, list := range []struct {
+		field      string
+		middleware []Middleware
+	}{{"Middleware", w.Middleware}, {"AttemptMiddleware", w.AttemptMiddleware}} {
+		if i := slices.IndexFunc(list.middleware, func(m Middleware) bool { return m == nil }); i >= 0 {
+			return list.field, bad("number %d of %d is nil", i+1, len(list.middleware))
+		}
 	}
 	for i := range len(w.Name) {
 		if c := w.Name[i]; !nameByte(c) {

@@ -65,6 +65,14 @@ type Worker struct {
 	// Disabled lists the worker without ever running it or its hooks (STA-5).
 	Disabled bool
 
+	// Middleware wraps each run of this worker, inside of Options.Middleware; the
+	// first is the outermost (OBS-4). Nil is none.
+	Middleware []Middleware
+
+	// AttemptMiddleware wraps each attempt of this worker, inside of
+	// Options.AttemptMiddleware; the first is the outermost (OBS-4). Nil is none.
+	AttemptMiddleware []Middleware
+
 	// OnStart is called once before the worker's first run: by Start, in the
 	// order of Add, or by Add on a running manager. Its error is theirs
 	// (STA-3, REG-2). Nil is none.

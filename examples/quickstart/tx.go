@@ -14,9 +14,9 @@ import (
 // an error, a panic (which arrives here as an error), or a run that Stop cut off.
 // It does nothing for other workers.
 //
-// Middleware wraps a run with all its attempts: with Retry, a second attempt would
-// find what the first one left in the transaction. The workers named here therefore
-// have no Retry; their next slot is their next attempt.
+// As Options.Middleware it wraps a run with all its attempts: with Retry, a second
+// attempt would find what the first one left in the transaction. For workers with Retry
+// give it as AttemptMiddleware, so that each attempt has its own transaction.
 func transactions(db *sql.DB, opts *sql.TxOptions, workers ...string) core.Middleware {
 	return func(ctx context.Context, next func(context.Context) error) error {
 		if tick, _ := core.TickFrom(ctx); !slices.Contains(workers, tick.Worker) {
