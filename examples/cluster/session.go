@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/url"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/backends"
 )
 
 // startBroker starts a broker in this process for a backend that needs one, and
@@ -29,6 +31,9 @@ func (s settings) broker() (broker string, stop func(), err error) {
 // forSession adds the lease to a broker's URL, and a namespace of its own if the URL
 // has none: otherwise the verdict would cover runs of earlier sessions too.
 func forSession(broker string, lease time.Duration) (string, error) {
+	if _, err := backends.ParseURL(broker); err != nil {
+		return "", err // which does not show the URL
+	}
 	u, err := url.Parse(broker)
 	if err != nil {
 		return "", errors.New("the broker's URL does not parse") // it may have a password in it

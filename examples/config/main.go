@@ -137,7 +137,7 @@ func application(ctx context.Context, cfg backends.Config, stdout io.Writer) err
 // that needs one and gives no URL. The other settings of the backend in the
 // configuration override those that are set here.
 func broker(cfg *backends.Config) (embedded bool, stop func(), err error) {
-	if cfg.Given(cfg.Backend, "url") || cfg.Enabled != nil && !*cfg.Enabled {
+	if cfg.Given(cfg.Backend, "url") || cfg.Given(cfg.Backend, "url_file") || cfg.Enabled != nil && !*cfg.Enabled {
 		return false, func() {}, nil
 	}
 	url, stop, err := startBroker(cfg.Backend)

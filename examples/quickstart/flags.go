@@ -53,6 +53,9 @@ func parseFlags(args []string) (config, error) {
 	}
 	switch {
 	case fs.NArg() > 0:
+		if strings.ContainsAny(fs.Arg(0), ":/@") { // it may hold a password, and so is not shown
+			return config{}, errors.New("there are no arguments but the flags; the URL of a backend is for -backend")
+		}
 		return config{}, fmt.Errorf("%q is not a flag, and there is nothing else to give", fs.Arg(0))
 	case cfg.period <= 0:
 		return config{}, fmt.Errorf("-period must be longer than zero, got %s", cfg.period)
