@@ -20,7 +20,7 @@
 //	nats:                     # a section for each backend; the one that is chosen counts
 //	  url: nats://${NATS_HOST:-localhost}:4222
 //	  user: billing
-//	  password: ${NATS_PASSWORD}
+//	  password_file: /run/secrets/nats-password   # or password: ${NATS_PASSWORD}
 //	workers:                  # changes to workers, by name
 //	  passive-user-checker: {cron: "0 3 * * *", timezone: Europe/Berlin, timeout: 10m}
 //	  delete-old-logs:      {every: 1h, offset: 15m, jitter: 30s, run_on_start: true}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -210,4 +211,20 @@ func TestTLSOfAServerInTheProcess(t *testing.T) {
 	reaches(t, asynq.Config{URL: "rediss://" + server.Addr(), TLS: both}, "redis.internal")
 	reaches(t, asynq.Config{URL: "rediss://" + server.Addr(), TLS: asynq.TLS{Cert: cert, Key: key}}, "unknown authority")
 	reaches(t, asynq.Config{URL: "rediss://" + server.Addr(), TLS: asynq.TLS{CA: cert}}, "certificate required")
+}
+
+// A Config that is printed shows no secret.
+func TestAConfigShowsNoSecret(t *testing.T) {
+	cfg := asynq.Config{URL: "redis://u:s3cret@host", Password: "s3cret", Namespace: "redis://s3cret"}
+	var b bytes.Buffer
+	for _, v := range []any{cfg, &cfg, []asynq.Config{cfg}, struct{ C asynq.Config }{cfg}} {
+		fmt.Fprintf(&b, "%v%+v%#v%s%q%x", v, v, v, v, v, v)
+		slog.New(slog.NewTextHandler(&b, nil)).Info("x", "config", v)
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "config", v)
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		b.Write(text)
+	}
+	assert.NotContains(t, b.String(), "s3cret")
+	assert.Contains(t, b.String(), `asynq: a URL, namespace "(not a namespace)"`)
 }

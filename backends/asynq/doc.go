@@ -85,10 +85,27 @@
 //	db                              not for a cluster, which has no databases
 //	addr                            for cluster and sentinel: another host, as after a comma
 //	skip_verify                     for rediss and rediss-sentinel
-//	master_name username password   for sentinel
+//	master_name username            for sentinel; password too, which is a key of ours
 //
-// A rediss URL trusts the certificates that the system trusts. For a CA of your own,
-// or a client's certificate, give Config.Client one with its tls.Config.
+// # Passwords and certificates
+//
+// A special character in the user or the password of a URL is written as % and two
+// hexadecimal digits: # is %23, / is %2F, @ is %40. A URL that can be read in more
+// than one way is refused. User and Password of Config need no escaping, and
+// PasswordFile and URLFile name files, as Docker and Kubernetes mount secrets:
+//
+//	backend: asynq
+//	asynq:
+//	  url: rediss://redis.internal:6379/0
+//	  user: billing
+//	  password_file: /run/secrets/redis-password    # or TICKWORK_ASYNQ_PASSWORD_FILE
+//	  tls: {ca: /etc/tickwork/ca.pem, cert: /etc/tickwork/client.pem, key: /etc/tickwork/client-key.pem}
+//
+// Start reads the files. It reads the client's certificate again for each new
+// connection; a password that has changed needs a restart. A rediss URL trusts
+// the certificates that the system trusts, unless tls.ca names others.
+// tls.server_name is the name in the server's certificate, if it is not the host of
+// the URL.
 //
 // While Redis is away go-redis prints each connection that it does not get on
 // standard error; its SetLogger, or its package logging, changes that for the

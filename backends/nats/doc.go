@@ -107,4 +107,12 @@
 //	  creds: /etc/tickwork/nats.creds
 //
 // As a URL it is nats://localhost:4222?namespace=billing&replicas=3.
+//
+// A special character in the user or the password of a URL is written as % and two
+// hexadecimal digits: # is %23, / is %2F, a comma is %2C. A URL that can be read in
+// more than one way is refused. The keys user and password, or token, need no
+// escaping, and password_file, token_file and url_file name files, as Docker and
+// Kubernetes mount secrets (TICKWORK_NATS_PASSWORD_FILE in the environment). Start
+// reads these; creds, nkey and the certificates are read again for each new
+// connection.
 package nats
