@@ -58,7 +58,7 @@ func (doc *document) expandText(text string) (string, *hidden, error) {
 			used = append(used, variable{name: name, value: doc.variables[name]})
 			return doc.variables[name]
 		case !hasFallback:
-			errs = append(errs, fmt.Errorf("refers to the variable %s, which is not set, or empty; set it, or write ${%s:-} if it may be", name, name))
+			errs = append(errs, fmt.Errorf("refers to the variable %s, which is not set or is empty; set it, or write ${%s:-} if it may be empty", name, name))
 		}
 		return strings.ReplaceAll(fallback, "$$", "$")
 	})

@@ -44,7 +44,7 @@ workers:
 }
 
 func TestAVariableThatIsNotSetIsNamedWithItsLine(t *testing.T) {
-	const unset = "refers to the variable PW, which is not set, or empty; set it, or write ${PW:-} if it may be"
+	const unset = "refers to the variable PW, which is not set or is empty; set it, or write ${PW:-} if it may be empty"
 	const malformed = "has a ${ that does not begin ${NAME} or ${NAME:-default}; write $${ for the text ${"
 	for data, want := range map[string]string{
 		"fakeredis:\n  password: ${PW}":       "f:2:13: fakeredis.password: " + unset,

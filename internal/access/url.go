@@ -21,6 +21,7 @@ var (
 	errEmpty    = errors.New("has an @ and neither a user nor a password before it")
 	errNoHost   = errors.New("has no host")
 	errHost     = errors.New("has a host or a port that cannot be read: a host has letters, digits and . _ -, or is an IPv6 address in brackets, and a port is a number from 1 to 65535; if that is part of a password, " + Advice)
+	errLineEnd  = errors.New("has a line end in it; a file that is mounted often has one as its last character")
 	errFragment = errors.New("has a #, and a broker's URL has no fragment; if that is part of a password, " + Advice)
 	errSpace    = errors.New("has a space or a control character; write % and two hex digits for it (a space is %20)")
 	errRest     = errors.New("has a path or parameters that cannot be read; are their special characters percent-encoded?")
@@ -31,11 +32,14 @@ var (
 // ParseURL reads a broker's URL strictly. It refuses every URL that an unescaped
 // character in the user or the password could have made, instead of guessing
 // where they end: two @, a / ? or # before the @, a second : before it, a %
-// without two hex digits. All hosts are in Host, divided by commas. Host is empty
+// without two hex digits. It also refuses a line end. All hosts are in Host, divided by commas. Host is empty
 // if the URL has none, which is an error only after an @, except for unix.
 //
 // The errors are constant texts that follow the name of the setting.
 func ParseURL(raw string) (*url.URL, error) {
+	if strings.ContainsAny(raw, "\r\n") {
+		return nil, errLineEnd
+	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || !isScheme(scheme) {
 		return nil, errForm
