@@ -52,7 +52,8 @@ type Config struct {
 	TLS TLS `yaml:"tls"`
 
 	// Client is one that the program has already, in place of all that is above: of
-	// one server, of a Sentinel or of a Redis Cluster, not a Ring. It is never closed. Its
+	// one server, of a Sentinel or of a Redis Cluster, not a Ring. It is never closed
+	// here, and must be closed after Stop only. Its
 	// ContextTimeoutEnabled must be true, it must not read from replicas, and its
 	// timeouts should be well under a fifth of the lease.
 	Client redis.UniversalClient

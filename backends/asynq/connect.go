@@ -138,6 +138,9 @@ func (t *target) connect(ctx context.Context, host core.Host) (redis.UniversalCl
 		if err == nil {
 			return client, nil
 		}
+		if t.lent != nil && errors.Is(err, redis.ErrClosed) {
+			return nil, fmt.Errorf("reach Redis at %s: Config.Client is closed, and its program must close it after Stop only: %w", t.address, err)
+		}
 		// The connection's deadline is the context's, and may come first.
 		if end, ends := ctx.Deadline(); ctx.Err() == nil && (!ends || time.Now().Before(end)) {
 			if why == nil && host.Logger != nil {

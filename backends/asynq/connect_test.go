@@ -204,8 +204,8 @@ func TestStartWaitsForRedis(t *testing.T) {
 }
 
 // acl is what a user needs, as doc.go says it.
-const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers* &asynq:cancel
-	+@connection +evalsha +eval +subscribe +unsubscribe +time
+const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers*
+	+@connection +evalsha +eval +time
 	+hset +hget +hmget +hgetall +hdel +exists +del +get +set +setex +incr +expire +expireat
 	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank`
 

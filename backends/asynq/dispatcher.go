@@ -87,6 +87,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) e
 	})
 	if err := d.server.Start(asynq.HandlerFunc(d.handle)); err != nil {
 		d.end()
+		_ = d.source.deaf.Close()
 		return fmt.Errorf("asynq: start the server: %w", err)
 	}
 	return nil
@@ -181,6 +182,7 @@ func (d *dispatcher) Stop(ctx context.Context) error {
 	}
 	d.end()
 	d.server.Shutdown()
+	_ = d.source.deaf.Close()
 	<-d.tasks.close()
 	return err
 }

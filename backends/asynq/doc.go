@@ -62,12 +62,21 @@
 // A user who may do this, and nothing else, is enough; for a namespace
 // tickwork-<namespace> takes the place of what is in braces:
 //
-//	~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers* &asynq:cancel
-//	+@connection +evalsha +eval +subscribe +unsubscribe +time
+//	~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers*
+//	+@connection +evalsha +eval +time
 //	+hset +hget +hmget +hgetall +hdel +exists +del +get +set +setex +incr +expire +expireat
 //	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
 //
 // In a Redis Cluster its client also needs +cluster|slots.
+//
+// # A client that the program owns
+//
+// Config.Client is never closed here, and should be closed after Stop. If it is closed
+// before that, the log says so, nothing runs any more on this instance, and Stop
+// returns as usual. Asynq v0.26 alone does not survive it: the subscriber of its server
+// takes the end of its subscription for a message, which is nil, and panics. So this
+// package gives it no subscription: a cancellation of a task by asynq's tools, which does
+// nothing to a worker's run, is not listened to.
 //
 // # Parameters of URLs
 //

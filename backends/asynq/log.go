@@ -50,6 +50,9 @@ func (l *serverLog) Warn(args ...any) { l.log.Debug(l.message(args)) }
 // Error records what has failed.
 func (l *serverLog) Error(args ...any) {
 	message := l.message(args)
+	if strings.Contains(message, notListening) {
+		return
+	}
 	kind, _, _ := strings.Cut(strings.TrimPrefix(message, "asynq: "), ":")
 	now := time.Now()
 	l.mu.Lock()

@@ -27,7 +27,8 @@ import (
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
 	*batcher
-	pending string // the key of asynq's list of the tasks that are to be taken
+	deaf    *redis.Client // for asynq's subscription, see Subscribe
+	pending string        // the key of asynq's list of the tasks that are to be taken
 	poll    time.Duration
 	most    int         // how many may be run at a time; zero is no limit
 	open    func() bool // whether this instance can run any
@@ -51,6 +52,7 @@ type source struct {
 func newSource(client *batcher, open func() bool, queue string, poll time.Duration, most int) *source {
 	return &source{
 		batcher: client,
+		deaf:    newDeaf(),
 		open:    open,
 		pending: "asynq:{" + queue + "}:pending",
 		poll:    poll,

@@ -81,7 +81,8 @@ func (e *engine) now() (now, actual time.Time) {
 }
 
 // A watcher is a goroutine that looks at the wall clock every core.ClockCheck,
-// and sets gocron's timers anew after it was set or the machine was suspended.
+// and sets gocron's timers anew after it was set or the machine was suspended. It
+// reports once that the program has shut its scheduler down.
 type watcher struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -100,11 +101,16 @@ func (e *engine) watch() {
 		defer close(w.done)
 		ticker := time.NewTicker(core.ClockCheck)
 		defer ticker.Stop()
+		silent := false
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+			}
+			if !silent && e.lent != nil && e.lent.Jobs() == nil { // an empty list is not nil
+				silent = true
+				e.host.Logger.Error("gocron: no worker with a schedule runs any more", "error", errShutDown, "remedy", "shut the scheduler of Config down after the manager's Stop only")
 			}
 			if a := apart(); (a - settled).Abs() > drift {
 				settled = a

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -147,10 +148,7 @@ func (l *link) await(ctx context.Context) error {
 		case nats.CONNECTED:
 			return nil
 		case nats.CLOSED:
-			if err == nil {
-				err = nats.ErrConnectionClosed
-			}
-			return err
+			return l.closed(err)
 		case nats.RECONNECTING:
 			if refused(err) {
 				refusals++
@@ -179,6 +177,15 @@ func refused(err error) bool {
 	return false
 }
 
+// closed is the error of a connection that is closed for good.
+func (l *link) closed(last error) error {
+	err := cmp.Or(last, nats.ErrConnectionClosed)
+	if l.own {
+		return err
+	}
+	return fmt.Errorf("Config.Conn is closed, and its program must close it after Stop only: %w", err) //nolint:staticcheck // it begins with a name
+}
+
 // follow keeps up and why until the connection's status is listened to no more.
 func (l *link) follow() {
 	defer close(l.done)
@@ -191,6 +198,9 @@ func (l *link) follow() {
 		switch {
 		case !up:
 			why := l.scrub(l.nc.LastError()) // which may wait for a dial
+			if status == nats.CLOSED {
+				why = l.closed(why)
+			}
 			l.mu.Lock()
 			l.why = why
 			l.mu.Unlock()
