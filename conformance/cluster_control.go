@@ -124,6 +124,33 @@ var clusterControlCases = []kase{
 		c.holds("OBS-2")
 	}),
 
+	clustered("OBS-1", "in-a-cluster-every-instance-shows-who-paused-a-worker-and-when", pauses, func(c *cluster) {
+		p := c.brisk()
+		midway(c.trial, p)
+		nodes := c.three(work("w", core.Every(p), nothing))
+		before := time.Now()
+		require.NoError(c, nodes[1].m.Pause(context.Background(), "w"))
+		after := time.Now()
+		if c.features.Supports(core.FeatureTrigger) { // another write of another instance
+			c.trigger(nodes[2].m, "w")
+		}
+		var first core.Pause
+		for i, n := range nodes {
+			c.eventually(c.failover(), n.name+" shows that it is paused", func() bool { return c.status(n.m, "w").Paused != nil })
+			shown := *c.status(n.m, "w").Paused
+			assert.Equal(c, nodes[1].name, shown.By, "who paused it, on %s", n.name)
+			assert.False(c, shown.At.Before(before.Add(-time.Millisecond)) || shown.At.After(after), "when it was paused, on %s: %s, and Pause was called from %s to %s", n.name, shown.At, before, after)
+			if i == 0 {
+				first = shown
+			}
+			assert.True(c, first.At.Equal(shown.At), "when it was paused, on %s and on %s", nodes[0].name, n.name)
+		}
+		require.NoError(c, nodes[0].m.Resume(context.Background(), "w"))
+		for _, n := range nodes {
+			c.eventually(c.failover(), n.name+" shows that it is not paused any more", func() bool { return c.status(n.m, "w").Paused == nil })
+		}
+	}),
+
 	clustered("CTL-4", "a-pause-holds-at-once", pauses, func(c *cluster) {
 		p := c.brisk()
 		slot := midway(c.trial, p)

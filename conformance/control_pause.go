@@ -72,6 +72,35 @@ var pauseCases = []kase{
 		t.sleep(2 * t.period())
 		assert.Equal(t, 1, t.count("w"), "runs of a worker that is paused")
 	}},
+	{rule: "OBS-1", name: "a-worker-that-is-paused-in-a-run-shows-both-and-who-paused-it-and-when", needs: pauses, run: func(t *trial) {
+		g := t.gate("w")
+		defer g.open()
+		m := t.running(core.Options{Instance: "here"}, t.worker("w", core.Every(t.period()), g.patient))
+		g.await()
+		s := t.status(m, "w")
+		assert.Equal(t, core.StateRunning, s.State, "the state in a run")
+		assert.True(t, s.Running, "a run is in progress")
+		assert.Nil(t, s.Paused, "who paused it, before Pause")
+		before := time.Now()
+		require.NoError(t, m.Pause(context.Background(), "w"))
+		after := time.Now()
+		for range 2 {
+			s = t.status(m, "w")
+			assert.Equal(t, core.StatePaused, s.State, "the state after Pause, in a run")
+			assert.True(t, s.Running, "a run is in progress after Pause")
+			require.NotNil(t, s.Paused, "who paused it")
+			assert.Equal(t, "here", s.Paused.By, "who paused it")
+			assert.False(t, s.Paused.At.Before(before.Add(-time.Millisecond)) || s.Paused.At.After(after), "when it was paused: %s, and Pause was called from %s to %s", s.Paused.At, before, after)
+			t.sleep(t.period())
+			require.NoError(t, m.Pause(context.Background(), "w"), "a second Pause, which changes nothing")
+		}
+		g.open()
+		t.awaitRuns(m, "w", 1)
+		t.eventually(t.soon(), "no run is in progress", func() bool { return !t.status(m, "w").Running })
+		assert.Equal(t, core.StatePaused, t.status(m, "w").State, "the state after Pause and the end of the run")
+		require.NoError(t, m.Resume(context.Background(), "w"))
+		assert.Nil(t, t.status(m, "w").Paused, "who paused it, after Resume")
+	}},
 	{rule: "CTL-4", name: "pausing-and-resuming-twice-is-no-error", needs: pauses, run: func(t *trial) {
 		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), nil))
 		require.NoError(t, m.Resume(context.Background(), "w"), "Resume of what is not paused")

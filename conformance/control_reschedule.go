@@ -2,6 +2,9 @@ package conformance
 
 import (
 	"context"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +29,28 @@ var rescheduleCases = []kase{
 		runs := slotsRun(t, "w")
 		assert.Equal(t, stamps(series(slot, t.period(), len(runs))), stamps(runs), "the slots that were run")
 		assert.Zero(t, manualRuns(t, "w"), "runs of no slot: Reschedule is no Trigger")
+	}},
+	{rule: "CTL-2", name: "of-several-reschedules-at-once-the-status-shows-the-one-that-runs", needs: reschedules, run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("w", t.rarely(), nil))
+		for round := range 10 {
+			var all sync.WaitGroup
+			for n := range 4 {
+				offset := time.Duration(n+1) * t.period() / 8
+				// A schedule takes its time to answer: the others are asked in the meantime.
+				s := hesitant{core.Every(t.period()).Offset(offset), (n*7 + round*3) % 5 * 100}
+				all.Go(func() { assert.NoError(t, m.Reschedule(context.Background(), "w", s)) })
+			}
+			all.Wait()
+			shown := t.status(m, "w").Schedule
+			from := time.Now()
+			t.sleep(3*t.period() + t.lateness())
+			slots := slices.DeleteFunc(slotsRun(t, "w"), func(slot time.Time) bool { return slot.Before(from) })
+			require.GreaterOrEqual(t, len(slots), 3, "runs in three periods, after four Reschedules at once")
+			for _, slot := range slots {
+				offset := slot.Sub(floor(slot, t.period()))
+				assert.Equal(t, shown, core.Every(t.period()).Offset(offset).String(), "the schedule in the status, and the one whose slots run")
+			}
+		}
 	}},
 	{rule: "CTL-2", name: "the-old-schedules-slots-run-no-more", needs: reschedules, run: func(t *trial) {
 		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), nil))
@@ -139,4 +164,19 @@ var rescheduleCases = []kase{
 		require.NoError(t, m.Resume(context.Background(), "w"))
 		t.awaitCalls("w", 1)
 	}},
+}
+
+// hesitant is an Interval that lets other goroutines go first before it answers. It
+// does not sleep: an engine may ask it under a lock.
+type hesitant struct {
+	core.Interval
+	yields int
+}
+
+// Next yields, and returns the next slot.
+func (h hesitant) Next(after time.Time) time.Time {
+	for range h.yields {
+		runtime.Gosched()
+	}
+	return h.Interval.Next(after)
 }

@@ -2,6 +2,9 @@ package conformance
 
 import (
 	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -91,6 +94,47 @@ func longBackoffCases() (cases []kase) {
 			assert.Equal(t, 3, t.count("long"), "runs")
 			assert.Equal(t, core.StateDone, t.status(m, "long").State, "the state")
 		}},
+		kase{rule: "LNG-2", name: "the-backoff-is-not-asked-after-a-success", needs: longRunning, run: func(t *trial) {
+			var asked atomic.Int32
+			w := t.worker("long", nil, nil)
+			w.Retry.Backoff = countedBackoff{core.Constant(t.period()), &asked}
+			m := t.running(core.Options{}, w)
+			t.awaitRuns(m, "long", 1)
+			t.eventually(t.soon(), "it is done", func() bool { return t.status(m, "long").State == core.StateDone })
+			assert.Zero(t, asked.Load(), "calls of the backoff, of a run that returned nil")
+		}},
+		kase{rule: "LNG-2", name: "one-that-gives-up-is-reported-once-as-broken", needs: longRunning, run: func(t *trial) {
+			log, watch := newJournal(), &watcher{}
+			w := t.worker("long", nil, func(context.Context) error { return core.Permanent(errHopeless) })
+			twice := t.worker("twice", nil, fails)
+			twice.Retry = core.Retry{MaxAttempts: 2, Backoff: core.Constant(t.period() / 10)}
+			workers := []core.Worker{w}
+			if t.features.Supports(core.FeatureRetry) {
+				workers = append(workers, twice)
+			}
+			m := t.running(core.Options{Logger: slog.New(log), Observers: []core.Observer{watch.see}}, workers...)
+			for _, w := range workers {
+				t.eventually(t.period()+t.promptly(), "the status shows that it broke", func() bool { return t.status(m, w.Name).State == core.StateBroken })
+				require.Error(t, t.status(m, w.Name).Err, "why %s broke, in its status", w.Name)
+			}
+			assert.ErrorIs(t, t.status(m, "long").Err, errHopeless, "why it broke, in its status")
+			t.sleep(t.period())
+			for _, w := range workers {
+				broken := watch.seen(core.EventBroken, w.Name)
+				require.Len(t, broken, 1, "events that %s broke", w.Name)
+				assert.Error(t, broken[0].Err, "why %s broke, in the event", w.Name)
+				last := t.status(m, w.Name).Last
+				assert.Equal(t, last.Tick.ID(), broken[0].Tick.ID(), "the tick of the event, and the run in which %s gave up", w.Name)
+				n := 0
+				for _, r := range log.about(w.Name, slog.LevelError) {
+					if strings.Contains(r.message, "worker stopped") {
+						n++
+						assert.NotEmpty(t, r.attrs["error"], "why %s broke, in the log record", w.Name)
+					}
+				}
+				assert.Equal(t, 1, n, "log records of level ERROR that %s broke", w.Name)
+			}
+		}},
 		kase{rule: "LNG-2", name: "a-permanent-error-ends-it", needs: longRunning, run: func(t *trial) {
 			w := t.worker("long", nil, func(context.Context) error { return core.Permanent(errHopeless) })
 			w.Retry.Backoff = core.Constant(t.period() / 10)
@@ -108,4 +152,16 @@ func longBackoffCases() (cases []kase) {
 			assert.Equal(t, 3, t.count("long"), "runs")
 		}},
 	)
+}
+
+// countedBackoff counts how often a backoff is asked.
+type countedBackoff struct {
+	core.Backoff
+	asked *atomic.Int32
+}
+
+// Wait counts, and asks the backoff.
+func (c countedBackoff) Wait(failures int) time.Duration {
+	c.asked.Add(1)
+	return c.Backoff.Wait(failures)
 }

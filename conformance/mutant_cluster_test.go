@@ -284,8 +284,11 @@ func (b boasting) Features() core.Features {
 // keepsPauses pauses here what is to be paused everywhere.
 type keepsPauses struct{ core.ClusterEngine }
 
-func (keepsPauses) Pause(_ context.Context, job *core.Job) error  { job.SetPaused(true); return nil }
-func (keepsPauses) Resume(_ context.Context, job *core.Job) error { job.SetPaused(false); return nil }
+func (keepsPauses) Pause(_ context.Context, job *core.Job) error {
+	job.SetPaused(&core.Pause{})
+	return nil
+}
+func (keepsPauses) Resume(_ context.Context, job *core.Job) error { job.SetPaused(nil); return nil }
 
 // forgetsTicks returns another tick for each trigger, also of those that coalesce.
 type forgetsTicks struct{ core.ClusterEngine }

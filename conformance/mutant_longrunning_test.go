@@ -85,7 +85,7 @@ var longRunningMutants = []mutant{
 			return cutOff(m.Manager.Stop(ctx), up)
 		}
 	})},
-	{name: "a-resume-does-not-wake-a-long-running-worker", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-resume-does-not-wake-a-long-running-worker", breaks: []string{"LNG-1", "CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.resume = func(ctx context.Context, name string) error {
 			if m.is(name, core.StatePaused) && m.worker(name).Schedule == nil {
 				return nil
@@ -105,6 +105,26 @@ var longRunningMutants = []mutant{
 	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
 		if w.Schedule == nil && w.Timeout == 0 {
 			w.Retry.MaxAttempts = 1
+		}
+	}, nil)},
+	{name: "a-long-running-worker-that-gives-up-is-not-reported", breaks: []string{"LNG-2"}, open: altering(func(_ *altered, opts *core.Options) {
+		for i, observer := range opts.Observers {
+			opts.Observers[i] = func(e core.Event) {
+				if e.Kind != core.EventBroken || e.Tick.Manual == "" {
+					observer(e)
+				}
+			}
+		}
+	})},
+	{name: "the-backoff-of-a-long-running-worker-is-asked-after-a-success", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
+		if run, b := w.Run, w.Retry.Backoff; run != nil && w.Schedule == nil && b != nil {
+			w.Run = func(ctx context.Context) error {
+				err := run(ctx)
+				if err == nil {
+					b.Wait(1)
+				}
+				return err
+			}
 		}
 	}, nil)},
 	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {

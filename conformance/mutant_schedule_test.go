@@ -72,6 +72,36 @@ var rescheduleMutants = []mutant{
 			return nil
 		}
 	})},
+	{name: "of-reschedules-at-once-the-status-shows-the-first", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+		busy, shown := 0, map[string]string{}
+		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
+			slow, ok := s.(hesitant)
+			if !ok {
+				return m.Manager.Reschedule(ctx, name, s)
+			}
+			m.mu.Lock()
+			if busy++; busy == 1 {
+				shown[name] = slow.String()
+			}
+			m.mu.Unlock()
+			err := m.Manager.Reschedule(ctx, name, s)
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			busy--
+			return err
+		}
+		m.altered.workers = func() []core.WorkerStatus {
+			list := m.Manager.Workers()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for i := range list {
+				if text := shown[list[i].Name]; text != "" {
+					list[i].Schedule = text
+				}
+			}
+			return list
+		}
+	})},
 	{name: "a-reschedule-is-a-resume", breaks: []string{"CTL-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.reschedule = func(ctx context.Context, name string, s core.Schedule) error {
 			err := m.Manager.Reschedule(ctx, name, s)
@@ -175,7 +205,7 @@ var triggerMutants = []mutant{
 	{name: "a-trigger-of-a-long-running-worker-returns-no-tick-of-it", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			tick, err := m.Manager.Trigger(ctx, name)
-			if err == nil && m.worker(name).Schedule == nil {
+			if err == nil && m.worker(name).Schedule == nil && !m.is(name, core.StatePaused) {
 				tick = core.ManualTick(name)
 			}
 			return tick, err
@@ -189,7 +219,7 @@ var triggerMutants = []mutant{
 			return m.Manager.Trigger(ctx, name)
 		}
 	})},
-	{name: "a-disabled-worker-can-be-triggered", breaks: []string{"CTL-3", "STA-5"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-disabled-worker-can-be-triggered", breaks: []string{"CTL-3", "STA-5", "CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			tick, err := m.Manager.Trigger(ctx, name)
 			if errors.Is(err, core.ErrDisabled) {
@@ -226,6 +256,37 @@ var pauseMutants = []mutant{
 			return err
 		}
 	})},
+	{name: "a-pause-is-nobodys", breaks: []string{"OBS-1"}, open: altering(func(a *altered, _ *core.Options) {
+		a.workers = func() []core.WorkerStatus {
+			list := a.Manager.Workers()
+			for i := range list {
+				if list[i].Paused != nil {
+					list[i].Paused = &core.Pause{At: list[i].Paused.At}
+				}
+			}
+			return list
+		}
+	})},
+	{name: "a-run-hides-a-pause", breaks: []string{"OBS-1"}, open: altering(func(a *altered, _ *core.Options) {
+		a.workers = func() []core.WorkerStatus {
+			list := a.Manager.Workers()
+			for i := range list {
+				if list[i].Running && list[i].Schedule != "long-running" {
+					list[i].State = core.StateRunning
+				}
+			}
+			return list
+		}
+	})},
+	{name: "a-disabled-manager-pauses-nothing-and-says-nothing", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, opts *core.Options) {
+		disabled := opts.Disabled
+		m.pause = func(ctx context.Context, name string) error {
+			if disabled && m.started.Load() {
+				return nil
+			}
+			return m.Manager.Pause(ctx, name)
+		}
+	})},
 	{name: "a-pause-lasts-two-minutes", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.pause = func(ctx context.Context, name string) error {
 			err := m.Manager.Pause(ctx, name)
@@ -237,13 +298,13 @@ var pauseMutants = []mutant{
 	})},
 	{name: "a-paused-worker-cannot-be-triggered", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
-			if m.is(name, core.StatePaused) {
+			if m.is(name, core.StatePaused) && !m.status(name).Running {
 				return core.ManualTick(name), nil
 			}
 			return m.Manager.Trigger(ctx, name)
 		}
 	})},
-	{name: "a-pause-cancels-the-run", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-pause-cancels-the-run", breaks: []string{"CTL-4", "OBS-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		cancels := &cancels{}
 		m.around(cancels.around)
 		m.pause = func(ctx context.Context, name string) error {
@@ -254,7 +315,7 @@ var pauseMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "pauses-are-counted", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "pauses-are-counted", breaks: []string{"CTL-4", "OBS-1"}, open: meddling(func(m *meddler, _ *core.Options) {
 		pauses := map[string]int{}
 		m.pause = func(ctx context.Context, name string) error {
 			m.mu.Lock()
@@ -274,7 +335,7 @@ var pauseMutants = []mutant{
 			return m.Manager.Resume(ctx, name)
 		}
 	})},
-	{name: "a-paused-worker-is-shown-as-idle", breaks: []string{"CTL-4"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "a-paused-worker-is-shown-as-idle", breaks: []string{"CTL-4", "OBS-1"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
 			for i, w := range list {

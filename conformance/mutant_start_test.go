@@ -218,7 +218,7 @@ var startMutants = []mutant{
 			return a.Manager.Start(ctx)
 		}
 	})},
-	{name: "starts-context-bounds-nothing", breaks: []string{"STA-4"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "starts-context-bounds-nothing", breaks: []string{"STA-4", "STP-6"}, open: altering(func(a *altered, _ *core.Options) {
 		a.start = func(ctx context.Context) error {
 			if ctx == nil {
 				return a.Manager.Start(ctx)
@@ -227,7 +227,7 @@ var startMutants = []mutant{
 		}
 	})},
 
-	{name: "ignores-that-it-is-disabled", breaks: []string{"STA-5"}, open: tweaked(nil, func(o *core.Options) { o.Disabled = false })},
+	{name: "ignores-that-it-is-disabled", breaks: []string{"STA-5", "CTL-4"}, open: tweaked(nil, func(o *core.Options) { o.Disabled = false })},
 	{name: "ignores-that-a-worker-is-disabled", breaks: []string{"STA-5", "CTL-3"}, open: tweaked(func(w *core.Worker) { w.Disabled = false }, nil)},
 	{name: "does-not-list-the-disabled", breaks: []string{"STA-5"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {

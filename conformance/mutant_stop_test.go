@@ -13,6 +13,21 @@ import (
 func init() { mutants = append(mutants, stopMutants) }
 
 var stopMutants = []mutant{
+	{name: "a-stop-after-a-start-that-failed-says-nothing-of-what-is-left", breaks: []string{"STP-6"}, open: altering(func(a *altered, _ *core.Options) {
+		failed := false
+		a.start = func(ctx context.Context) error {
+			err := a.Manager.Start(ctx)
+			failed = failed || err != nil && !errors.Is(err, core.ErrStarted)
+			return err
+		}
+		a.stop = func(ctx context.Context) error {
+			err := a.Manager.Stop(ctx)
+			if failed && errors.As(err, new(*core.StopError)) {
+				return nil
+			}
+			return err
+		}
+	})},
 	{name: "a-trigger-that-waits-runs-at-stop", breaks: []string{"STP-1"}, open: altering(func(a *altered, _ *core.Options) {
 		runs, waiting := a.remember(), make(chan string, 100)
 		a.trigger = func(ctx context.Context, name string) (core.Tick, error) {

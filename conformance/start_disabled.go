@@ -17,14 +17,28 @@ var disabledCases = []kase{
 		m := t.running(core.Options{Disabled: true}, t.allKinds(d)...)
 		for _, w := range m.Workers() {
 			assert.Equal(t, core.StateDisabled, w.State, "the state of %s", w.Name)
+			assert.Zero(t, w.Next, "the next slot of %s", w.Name)
 		}
 		require.NoError(t, m.Add(context.Background(), t.worker("late", core.Every(t.period()), nil)))
 		require.Contains(t, listed(m), "late")
-		t.wakeUp(m, "every")
+		if t.features.Supports(core.FeatureReschedule) {
+			assert.NoError(t, m.Reschedule(context.Background(), "every", core.Every(t.period())))
+		}
 		t.sleep(3 * t.period())
 		require.Zero(t, t.begun(), "runs of a disabled manager")
 		require.NoError(t, m.Stop(context.Background()))
 		require.Empty(t, d.read(), "hooks of a disabled manager")
+	}},
+	{rule: "CTL-4", name: "a-disabled-manager-refuses-pause-resume-and-trigger", needs: []core.Feature{core.FeatureDisabled}, run: func(t *trial) {
+		m := t.running(core.Options{Disabled: true}, t.worker("w", core.Every(t.period()), nil))
+		ctx := context.Background()
+		if t.features.Supports(core.FeaturePause) {
+			assert.ErrorIs(t, m.Pause(ctx, "w"), core.ErrDisabled, "Pause on a disabled manager")
+			assert.ErrorIs(t, m.Resume(ctx, "w"), core.ErrDisabled, "Resume on a disabled manager")
+		}
+		if t.features.Supports(core.FeatureTrigger) {
+			assert.ErrorIs(t, errOf(m.Trigger(ctx, "w")), core.ErrDisabled, "Trigger on a disabled manager")
+		}
 	}},
 	{rule: "STA-5", name: "a-disabled-worker-is-listed-and-never-runs", needs: []core.Feature{core.FeatureDisabled}, run: func(t *trial) {
 		d := t.diary()

@@ -99,6 +99,20 @@ var stopHookCases = []kase{
 		_ = t.stopping(m).within(t.soon())
 		require.Equal(t, []string{"stop c", "stop b", "stop a"}, d.read())
 	}},
+	{rule: "STP-6", name: "an-on-start-that-never-returns-is-named-by-stop", needs: hooks, run: func(t *trial) {
+		g := t.gate("OnStart of hanging")
+		defer g.open()
+		hanging := t.worker("hanging", core.Every(1000*t.period()), nil)
+		hanging.OnStart = g.stubborn
+		m := t.open(core.Options{StopGrace: t.period() / 2})
+		require.NoError(t, m.Add(context.Background(), hanging))
+		start := t.callBy("Start", t.period(), m.Start)
+		require.Error(t, start.within(2*t.period()+t.soon()), "Start, when a hook ignores the end of its context")
+		var report *core.StopError
+		require.ErrorAs(t, t.stopping(m).within(t.soon()), &report, "Stop, when a hook of Start has not returned")
+		assert.Equal(t, []string{"hanging"}, report.Abandoned, "the workers whose hook never returned")
+		g.open()
+	}},
 	{rule: "STP-3", name: "an-on-stop-that-never-returns-is-named", needs: hooks, run: func(t *trial) {
 		d := t.diary()
 		g := t.gate("OnStop of hanging")

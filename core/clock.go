@@ -75,20 +75,35 @@ func NewClock(now func() time.Time, due func(job *Job, slot time.Time, missed Sl
 
 // Set calls back at the job's slots from now on, in place of what was set for
 // it before. A schedule that is over, or that misbehaves, is reported to the
-// job. A job is set on one clock only.
+// job. A job is set on one clock only. Set may be called several times at once:
+// the job's slots are then those of its last schedule (CTL-2).
 func (c *Clock) Set(job *Job) {
-	slot, err := job.Next(c.present())
+	present := c.present()
 	c.mu.Lock()
 	c.clear(job)
-	job.alarm.schedule = job.Schedule()
-	if i, ok := job.alarm.schedule.(Interval); ok {
+	gen := job.alarm.gen
+	c.mu.Unlock()
+	// The schedule is asked after the entry was cleared, so the call that clears it
+	// last asks the last schedule. The other calls have no effect.
+	schedule := job.Schedule()
+	slot, err := job.Next(present)
+	c.mu.Lock()
+	if job.alarm.gen != gen {
+		c.mu.Unlock()
+		return
+	}
+	job.alarm.schedule = schedule
+	if i, ok := schedule.(Interval); ok {
 		job.alarm.period = int64(i.period)
 	}
 	if err == nil {
 		c.arm(job, slot)
 	}
+	job.settle(slot, err)
 	c.mu.Unlock()
-	c.report(job, slot, err)
+	if err != nil {
+		job.reportBroken(Tick{Worker: job.worker.Name}, scheduleBroke, err)
+	}
 }
 
 // Unset calls back no more for the job. A call that is in progress goes on.
@@ -147,17 +162,6 @@ func (c *Clock) arm(job *Job, slot time.Time) {
 		case c.wake <- struct{}{}:
 		default:
 		}
-	}
-}
-
-// report tells a job that its schedule is over or misbehaved. A Delay without a
-// slot is neither: it is set again when its run ends.
-func (c *Clock) report(job *Job, slot time.Time, err error) {
-	switch {
-	case err != nil:
-		job.Broke(err)
-	case slot.IsZero() && !isDelay(job.Schedule()):
-		job.Over()
 	}
 }
 
@@ -258,23 +262,27 @@ func (c *Clock) call(e alarmed, now time.Time) {
 	until := now.Add(-time.Duration(e.job.jitter))
 	slot, missed, following, err := CatchUp(e.schedule, time.Unix(0, e.slot).UTC(), until)
 	c.due(e.job, slot, missed)
-	if c.rearm(e, following, err) {
-		c.report(e.job, following, err)
-	}
+	c.rearm(e, following, err)
 }
 
-// rearm enters the next slot of a job that was called back, unless it was set
-// anew or unset meanwhile.
-func (c *Clock) rearm(e alarmed, following time.Time, err error) bool {
+// rearm enters the next slot of a job that was called back, or reports that there
+// is none, unless the job was set again or unset in the meantime.
+func (c *Clock) rearm(e alarmed, following time.Time, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if e.job.alarm.gen != e.gen {
-		return false
+		c.mu.Unlock()
+		return
 	}
 	if err == nil {
 		c.arm(e.job, following)
 	}
-	return true
+	if following.IsZero() || err != nil {
+		e.job.settle(following, err)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		e.job.reportBroken(Tick{Worker: e.job.worker.Name}, scheduleBroke, err)
+	}
 }
 
 // rewound sets every job anew where the wall clock was set back by more than
@@ -299,9 +307,7 @@ func (c *Clock) rewound(now time.Time) {
 	c.mu.Unlock()
 	for _, e := range all {
 		slot, err := next(e.schedule, now)
-		if c.rearm(e, slot, err) {
-			c.report(e.job, slot, err)
-		}
+		c.rearm(e, slot, err)
 	}
 }
 

@@ -213,3 +213,44 @@ func TestClockStopIsFinal(t *testing.T) {
 		assert.Empty(t, c.after(time.Minute))
 	})
 }
+
+// Two Reschedules at once leave the slot of the schedule that the status shows: the
+// one that is asked first for its slot, and answers last, is not it (CTL-2).
+func TestClockSetTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockTest(t)
+		asked, answer := make(chan struct{}), make(chan struct{})
+		old := slowSchedule{Every(time.Minute), asked, answer}
+		j := c.job("w", old)
+		first := make(chan struct{})
+		go func() {
+			defer close(first)
+			c.clock.Set(j)
+		}()
+		<-asked
+		j.mu.Lock()
+		j.worker.Schedule = Every(time.Hour)
+		j.mu.Unlock()
+		c.clock.Set(j)
+		close(answer)
+		<-first
+		require.Empty(t, c.after(59*time.Minute), "slots of the schedule that was replaced")
+		require.Len(t, c.after(time.Minute+time.Second), 1, "slots of the schedule")
+		require.False(t, j.finished)
+	})
+}
+
+// slowSchedule says that it is asked, and waits before it answers.
+type slowSchedule struct {
+	Interval
+	asked, answer chan struct{}
+}
+
+func (s slowSchedule) Next(after time.Time) time.Time {
+	select {
+	case s.asked <- struct{}{}:
+		<-s.answer
+	case <-s.answer:
+	}
+	return s.Interval.Next(after)
+}

@@ -82,27 +82,35 @@ func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *J
 
 // Pause implements Manager.
 func (m *manager) Pause(ctx context.Context, name string) error {
-	j, err := m.control(ctx, "pause", name, FeaturePause)
-	if err != nil {
-		return err
-	}
-	if m.cluster != nil && !m.opts.Disabled {
-		return cluster(ctx, "pause", j, m.cluster.Pause)
-	}
-	j.SetPaused(true)
-	return nil
+	return m.setPaused(ctx, "pause", name, true)
 }
 
 // Resume implements Manager.
 func (m *manager) Resume(ctx context.Context, name string) error {
-	j, err := m.control(ctx, "resume", name, FeaturePause)
+	return m.setPaused(ctx, "resume", name, false)
+}
+
+func (m *manager) setPaused(ctx context.Context, op, name string, paused bool) error {
+	j, err := m.control(ctx, op, name, FeaturePause)
 	if err != nil {
 		return err
 	}
-	if m.cluster != nil && !m.opts.Disabled {
-		return cluster(ctx, "resume", j, m.cluster.Resume)
+	switch {
+	case m.opts.Disabled:
+		err = ErrDisabled
+	case m.cluster != nil && paused:
+		err = m.cluster.Pause(ctx, j)
+	case m.cluster != nil:
+		err = m.cluster.Resume(ctx, j)
+	case paused && j.isPaused(): // it stays as it is, by whom and since when
+	case paused:
+		j.SetPaused(&Pause{By: m.opts.Instance, At: m.opts.Now()})
+	default:
+		j.SetPaused(nil)
 	}
-	j.SetPaused(false)
+	if err != nil {
+		return &WorkerError{Op: op, Worker: name, Err: err}
+	}
 	return nil
 }
 

@@ -26,6 +26,12 @@ import (
 //     several goroutines, also from inside a run. Schedule and Unschedule never
 //     wait for a run.
 //   - Nothing of it is left when Stop has returned (STP-6).
+//   - Schedule may be called several times at once for a job. The schedule in force
+//     is then the one that job.Schedule returns after the last call has begun, as a
+//     Clock sees to (CTL-2).
+//
+// An engine may call Go, Skip and Misfire while it holds its own locks: the manager
+// does not call the engine from inside of them.
 //
 // What the manager promises in turn: a delivery always comes to its end by
 // Stop's deadline plus the grace, if need be with Abandoned; after Stop was

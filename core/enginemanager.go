@@ -54,10 +54,13 @@ type manager struct {
 	up      bool            // Start has succeeded
 	jobs    map[string]*Job // by name, those being added too
 	seq     uint64
-	starts  tally  // Start and the Adds in progress
+	starts  tally  // Start, the Adds and the rearms in progress
 	removes tally  // the Removes in progress
+	hanging []*Job // whose hook has ignored the end of its context, and not returned
 	stop    *stop  // nil until Stop
 	orphans []*run // runs of workers that were removed
+
+	engineHangs bool // its Stop was given up
 }
 
 // managerPhase is where a manager is in its life; it goes forward only.
@@ -160,9 +163,10 @@ func (m *manager) add(ctx context.Context, w Worker) (field string, err error) {
 		return "", nil
 	}
 	j.reserved = true
-	m.starts.n++
+	op := "add worker " + w.Name
+	m.starts.ops = append(m.starts.ops, op)
 	m.mu.Unlock()
-	defer m.end(&m.starts)
+	defer m.end(&m.starts, op)
 
 	if err = m.startUp(ctx, j); err == nil {
 		if err = m.goLive(ctx, j); err != nil {

@@ -16,8 +16,9 @@ var (
 	ErrDuplicate = errors.New("a worker of this name exists")
 	// ErrNotFound is said of a name that no worker of this manager has.
 	ErrNotFound = errors.New("no worker of this name")
-	// ErrDisabled is what Trigger answers for a worker that never runs.
-	ErrDisabled = errors.New("the worker is disabled")
+	// ErrDisabled is what Trigger answers for a worker that never runs, and what
+	// Trigger, Pause and Resume answer on a disabled manager (CTL-4).
+	ErrDisabled = errors.New("the worker or its manager is disabled")
 	// ErrUnsupported is said of what the engine cannot do (REG-6).
 	ErrUnsupported = errors.New("not supported by this engine")
 	// ErrNotStarted is what Trigger, Pause and Resume answer before Start.
@@ -191,14 +192,19 @@ func (e *PanicError) Unwrap() error {
 }
 
 // A StopError says what a Stop, or a Remove, that was cut short by its
-// context's end has cut off (STP-3).
+// context's end has cut off (STP-3), and what Stop has left behind (STP-6).
 type StopError struct {
 	// CutOff lists the workers whose run was cancelled and then returned.
 	CutOff []string
-	// Abandoned lists the workers whose run, or whose OnStop hook, had not
-	// returned at the end of the grace, and may still be going on.
+	// Abandoned lists the workers whose run or hook had not returned at the end
+	// of the grace, and may still be going on.
 	Abandoned []string
-	// Err is the context's error.
+	// Unfinished lists the calls of the engine that have not returned, and with
+	// them what the manager was doing: "start", "add worker w", "remove worker w",
+	// "schedule worker w", "stop of engine nats". What the engine holds may be left
+	// (STP-6).
+	Unfinished []string
+	// Err is the context's error; nil if no context of a Stop had ended.
 	Err error
 
 	op string // "stop" or "remove"
@@ -206,8 +212,12 @@ type StopError struct {
 
 func (e *StopError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "tickwork: %s was cut short: ", cmp.Or(e.op, "stop"))
-	b.WriteString(e.Err.Error())
+	b.WriteString("tickwork: " + cmp.Or(e.op, "stop"))
+	if e.Err != nil {
+		b.WriteString(" was cut short: " + e.Err.Error())
+	} else {
+		b.WriteString(" left something behind")
+	}
 	list := func(what string, names []string) {
 		if len(names) > 0 {
 			fmt.Fprintf(&b, "; %s: %s", what, strings.Join(names, ", "))
@@ -215,6 +225,7 @@ func (e *StopError) Error() string {
 	}
 	list("cut off", e.CutOff)
 	list("still running", e.Abandoned)
+	list("the engine has not returned from", e.Unfinished)
 	return b.String()
 }
 

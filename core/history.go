@@ -20,6 +20,8 @@ type rare struct {
 	skips             Skips
 	last              *LastRun // nil where it was plain
 	broken            error    // why the worker is StateBroken
+	pause             *Pause   // nil unless the job is paused
+	rearms            uint8    // calls of rearm that have not been followed yet: 1, or 2 for more
 	pending           Tick     // the trigger that waits for the run in progress to end; zero for none
 }
 

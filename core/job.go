@@ -197,7 +197,7 @@ func (j *Job) skipped(tick Tick, slots Slots, reason SkipReason, rearm bool) {
 		j.m.observe(Event{Kind: EventSkipped, Tick: tick, Last: slots.Last.UTC(), Reason: reason, Count: slots.N})
 	}
 	if rearm {
-		j.m.reschedule(j)
+		j.m.rearm(j)
 	}
 }
 
@@ -278,12 +278,16 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	return Result{}, false
 }
 
-// SetPaused makes the job's slots be skipped, or no more, and cancels a
-// long-running worker's run (CTL-4, LNG-1). A ClusterEngine tells with it what it
-// learned of a Pause or a Resume on any instance.
-func (j *Job) SetPaused(paused bool) {
+// SetPaused makes the job's slots be skipped, or with nil no more, and cancels a
+// long-running worker's run (CTL-4, LNG-1). With it a ClusterEngine passes on what
+// it learned of a Pause or a Resume on any instance. The Pause is for the status.
+func (j *Job) SetPaused(p *Pause) {
+	paused := p != nil
 	j.mu.Lock()
 	j.paused = paused
+	if paused || j.rare != nil {
+		j.more().pause = p
+	}
 	var cancel *run
 	if paused && j.long != nil {
 		j.stopRetry()
@@ -300,6 +304,12 @@ func (j *Job) SetPaused(paused bool) {
 	default:
 		j.resumeLong()
 	}
+}
+
+func (j *Job) isPaused() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.paused
 }
 
 // Ran records a run that ended on another instance, for the worker's status
@@ -350,10 +360,27 @@ func (j *Job) Over() {
 // reports what it finds by itself; an engine that asks the schedule by other
 // means reports it here.
 func (j *Job) Broke(err error) {
+	j.settle(time.Time{}, err)
+	j.reportBroken(Tick{Worker: j.worker.Name}, scheduleBroke, err)
+}
+
+// settle records what came of asking the schedule for its next slot: it goes on,
+// is over, or misbehaved.
+func (j *Job) settle(slot time.Time, err error) {
 	j.mu.Lock()
-	j.finished = true
+	defer j.mu.Unlock()
+	j.finished = err != nil || slot.IsZero() && !isDelay(j.worker.Schedule)
 	j.setBroken(err)
-	j.mu.Unlock()
-	j.m.opts.Logger.Error("tickwork: worker stopped: its schedule misbehaved", "worker", j.worker.Name, "error", err)
-	j.m.observe(Event{Kind: EventBroken, Tick: Tick{Worker: j.worker.Name}, Err: err})
+}
+
+// Why a worker broke.
+const (
+	scheduleBroke = "its schedule misbehaved"
+	failedForGood = "it failed for good"
+)
+
+// reportBroken reports once that the worker broke, in the log and as an event.
+func (j *Job) reportBroken(tick Tick, why string, err error) {
+	j.m.opts.Logger.Error("tickwork: worker stopped: "+why, "worker", j.worker.Name, "error", err)
+	j.m.observe(Event{Kind: EventBroken, Tick: tick, Err: err})
 }

@@ -20,7 +20,12 @@ func (j *Job) status(now time.Time) WorkerStatus {
 	if r := j.rare; r != nil {
 		s.Failures, s.Cancelled, s.Skips, s.Err = r.failures, r.cancels, r.skips, r.broken
 	}
-	if err == nil && !j.finished && !j.worker.Disabled {
+	s.Running = j.cur != nil && j.cur.begun
+	if j.paused && j.more().pause != nil {
+		p := *j.rare.pause
+		s.Paused = &p
+	}
+	if err == nil && !j.finished && s.State != StateDisabled {
 		s.Next = slot
 	}
 	if last, ok := j.lastRun(now); ok {
@@ -34,12 +39,12 @@ func (j *Job) state() State {
 	switch {
 	case j.worker.Disabled || j.m.opts.Disabled:
 		return StateDisabled
+	case j.paused:
+		return StatePaused
 	case j.cur != nil && !j.cur.begun:
 		return StateWaiting
 	case j.cur != nil:
 		return StateRunning
-	case j.paused:
-		return StatePaused
 	case j.rare != nil && j.rare.broken != nil:
 		return StateBroken
 	case j.finished:

@@ -87,6 +87,11 @@ func (j *Job) endLead(result Result) {
 	l := j.long.lead
 	j.long.lead = nil
 	j.mu.Unlock()
+	l.end(result)
+}
+
+// end answers the delivery. A nil lead is none.
+func (l *lead) end(result Result) {
 	if l == nil {
 		return
 	}
@@ -174,26 +179,40 @@ func (j *Job) Hurry() (tick Tick, ok bool) {
 	return tick, true
 }
 
-// longEnded decides what comes after a run of a long-running worker.
+// longEnded decides what comes after a run of a long-running worker. Until it has
+// decided, the run is the one in progress: a Trigger does not begin another.
 func (j *Job) longEnded(r *run, result Result, cancelled bool) {
-	wait := backoff(j.worker.Retry, j.failuresAfter(r)) // foreign code, so without the lock
-	over := true
+	var wait time.Duration
+	n, most := j.failuresAfter(r), j.worker.Retry.MaxAttempts
+	if again := result.Outcome != Succeeded && !cancelled && !r.final && (most <= 0 || n < most); again {
+		wait = backoff(j.worker.Retry, n) // foreign code, so without the lock
+	}
+	over, broke := true, false
 	j.mu.Lock()
+	j.cur = nil
 	switch {
 	case j.phase != live || result.Outcome == Refused || j.m.isStopping():
-	case cancelled: // by Pause, or since the lead is lost
+	case cancelled || j.paused: // by Pause, or since the lead is lost
 		j.long.failures = 0
 	case result.Outcome == Succeeded:
 		j.finished = true
 	default:
 		over = j.longFailed(r, result.Err, wait)
+		broke = over
+	}
+	var l *lead
+	if over {
+		l, j.long.lead = j.long.lead, nil
 	}
 	j.mu.Unlock()
 	if !over {
 		return
 	}
-	j.endLead(result)
-	if cancelled && !j.led() {
+	if broke {
+		j.reportBroken(r.current(), failedForGood, result.Err)
+	}
+	l.end(result)
+	if !broke {
 		j.resumeLong()
 	}
 }

@@ -48,8 +48,11 @@ type Manager interface {
 	// Pause makes the worker skip its slots, with reason paused, until Resume;
 	// they are not made up, Trigger still works, and a run in progress goes
 	// on, but for a long-running worker's, which is cancelled (CTL-4, LNG-1).
-	// It holds for the whole cluster. Pausing what is paused is no error.
-	// ErrNotFound, ErrNotStarted, ErrStopped.
+	// It holds for the whole cluster. Pausing what is paused is no error, and
+	// changes nothing. A disabled manager makes no connection, so on it Trigger,
+	// Pause and Resume return ErrDisabled and act on nothing; pause the worker on
+	// an instance that is not disabled. ErrNotFound, ErrDisabled, ErrNotStarted,
+	// ErrStopped.
 	Pause(ctx context.Context, name string) error
 
 	// Resume ends a Pause. Resuming what is not paused is no error.

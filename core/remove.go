@@ -27,9 +27,10 @@ func (m *manager) Remove(ctx context.Context, name string) error {
 		return fail(ErrNotFound)
 	}
 	j.reserved = true // out of sight, and the name still taken
-	m.removes.n++
+	op := "remove worker " + name
+	m.removes.ops = append(m.removes.ops, op)
 	m.mu.Unlock()
-	defer m.end(&m.removes)
+	defer m.end(&m.removes, op)
 
 	r := j.endRuns(ErrRemoved)
 	free := func() {

@@ -76,3 +76,28 @@ func (m *manager) reschedule(j *Job) {
 		m.opts.Logger.Error("tickwork: next run not scheduled", "worker", j.worker.Name, "error", err)
 	}
 }
+
+// rearm is reschedule after a skip, on a goroutine of its own: an engine may report
+// a skip while it holds a lock that its Schedule takes. One call at a time is made
+// for a worker, and Stop waits for it.
+func (m *manager) rearm(j *Job) {
+	j.mu.Lock()
+	x := j.more()
+	busy := x.rearms > 0
+	x.rearms = min(x.rearms+1, 2)
+	j.mu.Unlock()
+	op := "schedule worker " + j.worker.Name
+	if busy || !m.beginOp(&m.starts, op) {
+		return
+	}
+	go func() {
+		defer m.end(&m.starts, op)
+		for again := true; again; {
+			m.reschedule(j)
+			j.mu.Lock()
+			x.rearms--
+			again = x.rearms > 0
+			j.mu.Unlock()
+		}
+	}()
+}

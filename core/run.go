@@ -250,12 +250,14 @@ func (r *run) release(result Result) {
 	m.limit.leave(r)
 	cancelled := r.close()
 	j.mu.Lock()
-	j.cur = nil
 	abandoned := r.abandoned
-	var next *run // of the trigger that waited: claimed now, lest another trigger or a slot comes before it
-	if tick, ok := j.takePending(); ok && j.phase == live {
-		next = newRun(j, tick, context.Background(), nil)
-		j.cur = next
+	var next *run      // of the trigger that waited: claimed now, lest another trigger or a slot comes before it
+	if j.long == nil { // else longEnded does it
+		j.cur = nil
+		if tick, ok := j.takePending(); ok && j.phase == live {
+			next = newRun(j, tick, context.Background(), nil)
+			j.cur = next
+		}
 	}
 	rearm := isDelay(j.worker.Schedule) && j.phase == live && result.Outcome != Refused
 	var since time.Time

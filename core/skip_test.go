@@ -79,7 +79,7 @@ func TestSkipReportOfOneSlot(t *testing.T) {
 		var events []Event
 		c.m.opts.Observers = []Observer{func(e Event) { events = append(events, e) }}
 		j := c.job("w", Every(time.Minute))
-		j.SetPaused(true)
+		j.SetPaused(&Pause{})
 		slot := Every(time.Minute).Next(c.now())
 		j.Go(context.Background(), j.Tick(slot), nil)
 		require.Len(t, events, 1)

@@ -23,9 +23,9 @@ func (m *manager) Start(ctx context.Context) error {
 		return fmt.Errorf("tickwork: start: %w", ErrStopped)
 	}
 	m.phase = starting
-	m.starts.n++
+	m.starts.ops = append(m.starts.ops, "start")
 	m.mu.Unlock()
-	defer m.end(&m.starts)
+	defer m.end(&m.starts, "start")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer m.onStopping(func() { cancel(ErrStopping) })()
@@ -231,12 +231,10 @@ func (m *manager) undo() {
 	ctx, cancel := context.WithTimeout(context.Background(), m.opts.StopGrace)
 	defer cancel()
 	awaitRuns(runs, ctx.Done(), nil)
-	if !m.opts.Disabled {
-		if err := m.engine.Stop(ctx); err != nil {
-			m.opts.Logger.Warn("tickwork: engine stopped with an error", "error", err)
-		}
+	m.cutNow(ErrStopping) // the engine and the hooks have the grace
+	if err := m.stopEngine()(); err != nil {
+		m.opts.Logger.Warn("tickwork: engine stopped with an error", "error", err)
 	}
-	m.cutNow(ErrStopping) // the hooks have the grace
 	m.stopHooks(&StopError{})
 	m.runners.stop()
 }
@@ -275,6 +273,7 @@ func (m *manager) hook(ctx context.Context, j *Job, name string, f func(context.
 		select {
 		case err = <-result:
 		case <-timer.C:
+			m.hangs(j, result)
 			err = fmt.Errorf("%w within %s of the end of its context: %w", errHookHangs, m.opts.StopGrace, sound(context.Cause(ctx)))
 		}
 	}

@@ -8,6 +8,10 @@ type WorkerStatus struct {
 	Schedule string // as the schedule's String prints it; "long-running" for none
 	Scope    Scope
 	State    State
+	// Running: a run is in progress on this instance, also while the worker is paused.
+	Running bool
+	// Paused is who paused the worker and when; nil unless it is paused.
+	Paused *Pause
 	// Next is the next slot; zero where there is none: the worker is long-running,
 	// over, disabled, or a Delay whose run is in progress, wherever. A paused worker's Next
 	// is the slot that it would skip.
@@ -27,6 +31,12 @@ type WorkerStatus struct {
 	Configured []string
 }
 
+// A Pause is a call of Manager.Pause that holds.
+type Pause struct {
+	By string    // the instance on which Pause was called: Options.Instance
+	At time.Time // when, by that instance's clock
+}
+
 // State is what a worker is doing on this instance.
 type State uint8
 
@@ -40,7 +50,8 @@ const (
 	StateWaiting
 	// StateBackoff: a long-running worker failed and waits to be run again.
 	StateBackoff
-	// StatePaused: slots are skipped until Resume. A run in progress shows as StateRunning.
+	// StatePaused: slots are skipped until Resume. A run may still be in progress:
+	// WorkerStatus.Running.
 	StatePaused
 	// StateDisabled: listed, never run.
 	StateDisabled

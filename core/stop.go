@@ -62,28 +62,47 @@ func (m *manager) beginStop() *stop {
 func (m *manager) shutdown() error {
 	report := &StopError{}
 	m.endRuns() // the long-running end while Start and Add unwind
-	m.await(&m.starts)
+	report.Unfinished = m.await(&m.starts)
 	runs := m.endRuns()
 	m.mu.Lock()
 	up := m.up
 	m.mu.Unlock()
-	if !up {
-		return nil
+	var err error
+	if up {
+		stopEngine := m.stopEngine()
+		m.awaitRuns(runs, report)
+		report.Unfinished = append(report.Unfinished, m.await(&m.removes)...)
+		err = stopEngine()
+		m.stopHooks(report)
+		m.runners.stop()
 	}
-	stopEngine := m.stopEngine()
-	m.awaitRuns(runs, report)
-	m.await(&m.removes)
-	err := stopEngine()
-	m.stopHooks(report)
-	m.runners.stop()
-	if len(report.CutOff)+len(report.Abandoned) > 0 {
-		report.Err = context.Cause(m.cut)
-		if err == nil {
-			return report
+	m.leftovers(report)
+	if errors.Is(err, errEngineHangs) {
+		err = nil // leftovers names it
+	}
+	if len(report.CutOff)+len(report.Abandoned)+len(report.Unfinished) == 0 {
+		return err
+	}
+	report.Err = context.Cause(m.cut)
+	if err == nil {
+		return report
+	}
+	return errors.Join(report, err)
+}
+
+// leftovers adds to the report what does not end: hooks, and the engine's Stop.
+// Some of it may be left by a Start that failed.
+func (m *manager) leftovers(report *StopError) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, j := range m.hanging {
+		if !slices.Contains(report.Abandoned, j.worker.Name) {
+			report.Abandoned = append(report.Abandoned, j.worker.Name)
 		}
-		return errors.Join(report, err)
 	}
-	return err
+	if m.engineHangs {
+		report.Unfinished = append(report.Unfinished, "stop of engine "+m.engineName())
+	}
 }
 
 // endRuns keeps every worker from running again, and returns the runs in
@@ -207,7 +226,10 @@ func (m *manager) stopEngine() (wait func() error) {
 				select {
 				case err = <-result:
 				case <-timer.C:
-					err = fmt.Errorf("did not stop within %s of the end of its context", m.opts.StopGrace)
+					m.mu.Lock()
+					m.engineHangs = true
+					m.mu.Unlock()
+					err = errEngineHangs
 				}
 			}
 		}
@@ -217,6 +239,9 @@ func (m *manager) stopEngine() (wait func() error) {
 		return nil
 	}
 }
+
+// errEngineHangs says that the engine's Stop ignored the end of its context.
+var errEngineHangs = errors.New("did not stop within the grace after the end of its context")
 
 // stopHooks runs OnStop in reverse order of Add (STP-5). That of a worker whose
 // run was given up is called when the run returns at last.
@@ -242,43 +267,75 @@ func (m *manager) stopHook(j *Job) error {
 	return m.shutDown(ctx, j)
 }
 
-// tally counts operations in progress that Stop waits for. m.mu guards it.
+// tally has the operations in progress that Stop waits for. m.mu guards it.
 type tally struct {
-	n    int
-	zero chan struct{} // closed when n is zero again; made by who waits
+	ops  []string      // what each does: "start", "remove worker w"
+	zero chan struct{} // closed when there are none any more; made by await
+}
+
+// beginOp enters an operation, unless the manager is stopped.
+func (m *manager) beginOp(t *tally, op string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == stopped {
+		return false
+	}
+	t.ops = append(t.ops, op)
+	return true
 }
 
 // end ends an operation.
-func (m *manager) end(t *tally) {
+func (m *manager) end(t *tally, op string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t.n--; t.n == 0 && t.zero != nil {
+	i := slices.Index(t.ops, op)
+	t.ops = slices.Delete(t.ops, i, i+1)
+	if len(t.ops) == 0 && t.zero != nil {
 		close(t.zero)
 	}
 }
 
 // await waits until no operation is in progress; none begins any more. They end
-// soon by themselves once Stop was called, their runs and hooks being ended or
-// given up; for an engine that hangs in one there is a limit after the cut.
-func (m *manager) await(t *tally) {
+// soon once Stop was called, because their runs and hooks are ended or given up. If
+// an engine hangs in one there is a limit after the cut: then await returns what
+// has not ended.
+func (m *manager) await(t *tally) (unfinished []string) {
 	m.mu.Lock()
-	if t.n == 0 {
+	if len(t.ops) == 0 {
 		m.mu.Unlock()
-		return
+		return nil
 	}
 	zero := make(chan struct{})
 	t.zero = zero
 	m.mu.Unlock()
 	select {
 	case <-zero:
-		return
+		return nil
 	case <-m.cut.Done():
 	}
 	timer := time.NewTimer(2*m.opts.StopGrace + time.Second)
 	defer timer.Stop()
 	select {
 	case <-zero:
+		return nil
 	case <-timer.C:
-		m.opts.Logger.Error("tickwork: an operation in progress did not end for Stop")
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(t.ops)
+}
+
+// hangs keeps a worker's hook in Stop's sight that ignores the end of its
+// context, until it returns.
+func (m *manager) hangs(j *Job, returned <-chan error) {
+	m.mu.Lock()
+	m.hanging = append(m.hanging, j)
+	m.mu.Unlock()
+	go func() {
+		<-returned
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		i := slices.Index(m.hanging, j)
+		m.hanging = slices.Delete(m.hanging, i, i+1)
+	}()
 }

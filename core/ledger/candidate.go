@@ -43,13 +43,13 @@ type candidate struct {
 	pending []*doubt // writes that have not happened, and may yet while the record is at their revision
 	mine    *writing
 	hold    *hold
-	took    string     // the last trigger that is known to have been taken
-	fails   int        // operations that failed in a row
-	retry   func()     // stops the timer after which it is looked at again
-	taking  string     // the trigger that is being claimed
-	unread  bool       // the records are such as cannot be read
-	paused  bool       // as the job was told
-	telling sync.Mutex // held while the job is told; before mu
+	took    string      // the last trigger that is known to have been taken
+	fails   int         // operations that failed in a row
+	retry   func()      // stops the timer after which it is looked at again
+	taking  string      // the trigger that is being claimed
+	unread  bool        // the records are such as cannot be read
+	paused  *core.Pause // as the job was told
+	telling sync.Mutex  // held while the job is told; before mu
 
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched
@@ -82,12 +82,13 @@ func newCandidate(e *engine, job *core.Job) *candidate {
 }
 
 // rescheduled has the slots of a new schedule count from now. A Delay is given
-// again after each run, which is no reschedule.
-func (c *candidate) rescheduled(s core.Schedule, now time.Time) {
+// again after each run, which is no reschedule. The schedule is read under the
+// lock, so the last of several calls knows the last schedule (CTL-2).
+func (c *candidate) rescheduled(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lookAt = time.Time{}
-	d, delay := s.(core.AfterRun)
+	d, delay := c.job.Schedule().(core.AfterRun)
 	if !delay || d != c.delay {
 		c.from = now.UTC().Round(0)
 	}
@@ -198,12 +199,13 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 		again = c.hold == nil && !c.gone && (first || !lease.Base.Equal(before.Base))
 		c.lookAt = time.Time{}
 	}
-	pausedBefore := c.control.Paused
+	pauseBefore := c.control.pause()
 	if s.Control.Rev > c.revs[1] && !(c.lost && control.Seq < c.control.Seq) { // a Watcher may leave it out
 		c.control, c.revs[1] = control, s.Control.Rev
 		c.lookAt = time.Time{}
 	}
 	paused, held := c.control.Paused, c.hold
+	repaused := !samePause(c.control.pause(), pauseBefore)
 	delayed := (again || elsewhere) && s.Lease.Rev != 0 && !c.local
 	hurry := held != nil && c.job.LongRunning() && !paused && c.control.Trigger != held.lease.Trigger
 	if hurry {
@@ -217,7 +219,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	if over {
 		c.job.Over()
 	}
-	if paused != pausedBefore || delayed {
+	if repaused || delayed {
 		c.tellJob()
 	}
 	if hurry {
@@ -232,12 +234,13 @@ func (c *candidate) tellJob() {
 	c.telling.Lock()
 	defer c.telling.Unlock()
 	c.mu.Lock()
-	paused, changed := c.control.Paused, c.control.Paused != c.paused
-	c.paused = paused
+	pause := c.control.pause()
+	changed := !samePause(pause, c.paused)
+	c.paused = pause
 	base, held, elsewhere := later(c.lease.Base, c.from), c.hold != nil || c.gone, c.runsElsewhere()
 	c.mu.Unlock()
 	if changed {
-		c.job.SetPaused(paused)
+		c.job.SetPaused(pause)
 	}
 	_, delay := c.job.Schedule().(core.AfterRun)
 	switch {
@@ -249,6 +252,10 @@ func (c *candidate) tellJob() {
 		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
 	}
+}
+
+func samePause(a, b *core.Pause) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.By == b.By && a.At.Equal(b.At)
 }
 
 // runsElsewhere tells whether another instance runs the worker. c.mu is held.

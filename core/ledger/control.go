@@ -101,9 +101,14 @@ func (e *engine) Resume(ctx context.Context, job *core.Job) error { return e.pau
 
 func (e *engine) pause(ctx context.Context, job *core.Job, paused bool) error {
 	_, err := e.request(ctx, job.Name(), func(_ Lease, next *Control) bool {
-		changed := next.Paused != paused
-		next.Paused = paused
-		return changed
+		if next.Paused == paused {
+			return false
+		}
+		next.Paused, next.PausedBy, next.PausedAt = paused, "", time.Time{}
+		if paused {
+			next.PausedBy, next.PausedAt = e.host.Instance, e.host.Now().UTC().Round(0)
+		}
+		return true
 	})
 	return err
 }

@@ -276,7 +276,7 @@ func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 	c, again := e.enter(job)
 	switch {
 	case again:
-		c.rescheduled(w.Schedule, e.host.Now())
+		c.rescheduled(e.host.Now())
 	case w.RunOnStart && !job.LongRunning():
 		e.addStart(c)
 	}

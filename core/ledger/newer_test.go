@@ -106,15 +106,16 @@ func TestANewerVersionsRecordIsLeftAlone(t *testing.T) {
 }
 
 // The fields of the records are those of their format: another one is in a higher
-// format, or an older version would drop it when it writes the record again.
+// format, or an older version would drop it when it writes the record again. Only
+// pausedBy and pausedAt may be dropped: they are for the status alone.
 func TestAFormatHasItsFields(t *testing.T) {
 	require.Equal(t, 1, ledger.Format, "what differs from format 1 is to be told here, too")
 	for want, record := range map[string]any{
 		"format slot running owner fence for tick manual crashes again cut trigger base done reason told last life": ledger.Lease{},
 		"slot manual fence started duration attempts outcome error instance":                                        ledger.Run{},
-		"instance fence over":                     ledger.Told{},
-		"format paused trigger by at present seq": ledger.Control{},
-		"instance process decided":                ledger.Presence{},
+		"instance fence over": ledger.Told{},
+		"format paused trigger by at pausedBy pausedAt present seq": ledger.Control{},
+		"instance process decided":                                  ledger.Presence{},
 	} {
 		var fields []string
 		for i := range reflect.TypeOf(record).NumField() {
@@ -123,4 +124,27 @@ func TestAFormatHasItsFields(t *testing.T) {
 		}
 		require.Equal(t, want, strings.Join(fields, " "), "the fields of %T", record)
 	}
+}
+
+// A pause of an older version, whose record does not say who paused the worker, shows
+// the instance that wrote the record last.
+func TestAPauseOfAnOlderVersion(t *testing.T) {
+	inCluster(t, 2, func(cl *cluster) {
+		cl.add(core.Worker{Name: "w", Schedule: core.Every(10 * time.Second), Run: lasting(time.Second)})
+		cl.start()
+		require.NoError(cl.t, cl.nodes[0].m.Pause(cl.t.Context(), "w"))
+		time.Sleep(time.Minute)
+		for _, n := range cl.nodes {
+			require.Equal(cl.t, cl.nodes[0].name, n.status("w").Paused.By, n.name)
+		}
+		at := time.Now().UTC().Truncate(time.Second)
+		s := cl.broker.Snapshot("test", "w")
+		s.Control = ledger.Entry{Value: []byte(`{"paused":true,"by":"older","at":"` + at.Format(time.RFC3339) + `","seq":7}`), Rev: s.Control.Rev + 1}
+		cl.broker.Rewind("test", s)
+		time.Sleep(time.Minute)
+		for _, n := range cl.nodes {
+			require.Equal(cl.t, core.StatePaused, n.status("w").State, n.name)
+			require.Equal(cl.t, core.Pause{By: "older", At: at}, *n.status("w").Paused, n.name)
+		}
+	})
 }

@@ -117,6 +117,11 @@ type Control struct {
 	Trigger string    `json:"trigger,omitempty"` // the last one asked for
 	By      string    `json:"by,omitempty"`      // the instance that wrote last
 	At      time.Time `json:"at,omitzero"`
+	// PausedBy and PausedAt are who paused the worker and when, for the status. An
+	// older version drops them when it writes the record; the pause holds all the
+	// same, so they need no higher format.
+	PausedBy string    `json:"pausedBy,omitempty"`
+	PausedAt time.Time `json:"pausedAt,omitzero"`
 	// Present is the instances that have the worker, if it runs on start, in the order
 	// in which they came (PER-6).
 	Present []Presence `json:"present,omitempty"`
@@ -135,6 +140,19 @@ type Presence struct {
 // isZero returns whether nothing was ever asked for.
 func (c *Control) isZero() bool {
 	return !c.Paused && c.Trigger == "" && c.Seq == 0 && len(c.Present) == 0
+}
+
+// pause is the pause for the status, or nil if there is none. In a record that an
+// older version wrote, it is the last write that is known.
+func (c *Control) pause() *core.Pause {
+	switch {
+	case !c.Paused:
+		return nil
+	case c.PausedBy != "":
+		return &core.Pause{By: c.PausedBy, At: c.PausedAt}
+	default:
+		return &core.Pause{By: c.By, At: c.At}
+	}
 }
 
 // maxError bounds an error's text in a record.
