@@ -44,8 +44,8 @@ func TestCannotBeTried(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	for what, shown := range map[string]string{
-		"manager": "open, start and stop a manager: ",
-		"world":   "open, start and stop a manager in a world: nobody answers",
+		"manager": "open and start a manager: ",
+		"world":   "open and start a manager in a world: nobody answers",
 	} {
 		cmd := exec.Command(exe, "-test.run", "^TestClosed$", "-test.v")
 		cmd.Env = append(os.Environ(), closedEnv+"="+what)

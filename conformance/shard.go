@@ -155,7 +155,7 @@ func (c *crew) claim(t *testing.T, k kase) bool {
 	if c.Dir == "" {
 		return true
 	}
-	file, err := os.OpenFile(filepath.Join(c.Dir, strings.ReplaceAll(k.id(), "/", " ")), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(claimOf(c.Dir, k), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return false
