@@ -85,6 +85,18 @@ func TestFlagsThatCannotBeRight(t *testing.T) {
 	}
 }
 
+// A URL that could be misread is refused before the lease and the namespace are
+// added to it, which would escape a part of the password.
+func TestAURLWithAnUnescapedPassword(t *testing.T) {
+	for _, password := range []string{"12?34secret", "12#34secret", "12/34secret", "12@34secret"} {
+		var out, errs output
+		args := []string{"-check", "-backend", "nats", "-url", "nats://user:" + password + "@127.0.0.1:1"}
+		assert.NotZero(t, run(t.Context(), args, strings.NewReader(""), &out, &errs))
+		assert.Contains(t, errs.String(), "escape the user and the password")
+		assert.NotContains(t, out.String()+errs.String(), "secret")
+	}
+}
+
 func TestABrokerThatIsNotThere(t *testing.T) {
 	var out, errs output
 	args := []string{"-backend", "nats", "-url", "nats://user:secret@127.0.0.1:1", "-n", "1", "-for", "30s"}

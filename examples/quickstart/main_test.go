@@ -258,10 +258,14 @@ func TestBadFlags(t *testing.T) {
 		{"-chaos=perhaps", "-chaos"},
 		{"-frobnicate", "-frobnicate"},
 		{"logs", `"logs" is not a flag`},
+		{"redis://u:s3cret@host", "the URL of a backend is for -backend"},
 	} {
 		code, stdout, stderr := program(t.Context(), strings.Fields(c.args)...)
 		if code != 2 || stdout != "" || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "-help") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %q", c.args, code, stdout, stderr, c.want)
+		}
+		if strings.Contains(stderr, "s3cret") {
+			t.Errorf("%s: stderr shows the password: %q", c.args, stderr)
 		}
 	}
 }
