@@ -69,6 +69,27 @@
 //
 // In a Redis Cluster its client also needs +cluster|slots.
 //
+// # What remains of a worker
+//
+// The hash of a worker that no instance has any more remains in Redis: some hundred
+// bytes each, which never expire. Delete it by hand if no instance has the worker, or is
+// about to start with it, and no run of it is in progress. These show which workers have
+// one, which instance has which workers (more than 5,000 are not listed by name), and
+// that the lease is not "running"; the last command forgets the worker, with a pause,
+// its last run and the slot up to which nothing is due:
+//
+//	redis-cli --scan --pattern 'tickwork:{tickwork}:w:*'
+//	redis-cli hgetall 'tickwork:{tickwork}:rosters'
+//	redis-cli hget 'tickwork:{tickwork}:w:send-invoices' lease
+//	redis-cli unlink 'tickwork:{tickwork}:w:send-invoices'
+//
+// Many at once, whose names have a beginning of their own:
+//
+//	redis-cli --scan --pattern 'tickwork:{tickwork}:w:tenant-17/*' | xargs -r redis-cli unlink
+//
+// An entry of the rosters whose instance has died is deleted an hour later. Asynq deletes
+// the tasks of the worker as it does all others.
+//
 // # A client that the program owns
 //
 // Config.Client is never closed here, and should be closed after Stop. If it is closed

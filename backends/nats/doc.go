@@ -60,8 +60,24 @@
 // workers that the instance has. The values are JSON. In a name each character
 // but letters, digits, - and _ is written as _ and two hexadecimal digits in
 // capitals, and so is a _ that two such digits follow: the worker billing.daily is
-// w.billing_2Edaily, and job_42 is w.job_5F42. To make the cluster forget a worker
-// for good, delete its keys when no instance has it any more.
+// w.billing_2Edaily, and job_42 is w.job_5F42.
+//
+// # What remains of a worker
+//
+// The keys of a worker that no instance has any more remain in the bucket: some hundred
+// bytes each, which never expire. Purge them by hand if no instance has the worker, or
+// is about to start with it, and no run of it is in progress. These show which workers
+// have keys, which workers an instance has (more than 5,000 are not listed by name), and
+// that the lease is not "running"; the last two commands forget the worker, with a
+// pause, its last run and the slot up to which nothing is due:
+//
+//	nats kv ls tickwork_default
+//	nats kv get tickwork_default r.host-1 --raw
+//	nats kv get tickwork_default w.send-invoices --raw
+//	nats stream purge KV_tickwork_default --subject '$KV.tickwork_default.w.send-invoices' --force
+//	nats stream purge KV_tickwork_default --subject '$KV.tickwork_default.c.send-invoices' --force
+//
+// A key that is deleted with nats kv del leaves a marker of the same size.
 //
 // # Permissions
 //

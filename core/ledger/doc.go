@@ -56,4 +56,14 @@
 // stands still, and only the wall clock tells of it, which may as well have been set:
 // where it says that a lease has expired, the broker is asked at once, and the run
 // goes on only if it answers that the lease is still this instance's.
+//
+// # What remains of a worker
+//
+// The records of a worker that no instance has any more remain on the broker, some
+// hundred bytes each, for ever: nothing tells such a worker from one whose instances
+// are all down, and which makes up what it missed. Names should not be made up for
+// workers that come and go. An operator may delete the records, as the documentation
+// of the backend says, if no instance has the worker or is about to start with it,
+// and no run of it is in progress. The worker is then forgotten, its pause too: added
+// again, it is one that is seen for the first time.
 package ledger
