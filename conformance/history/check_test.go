@@ -53,6 +53,14 @@ func everySecond(w *core.Worker) { w.Schedule = core.Every(time.Second) }
 
 func redelivered(e *Event) { e.Redelivered = true }
 
+func handedBack(e *Event) { e.Err, e.HandedBack = "handed back", true }
+
+// sees has something done to the call's node.
+func (c *call) sees(at float64, what Kind) *call {
+	c.s.at(at, what, c.e.Node)
+	return c
+}
+
 func (c *call) ends(at float64) *story {
 	c.e.At, c.e.Kind = sec(at), Returned
 	c.s.events = append(c.s.events, c.e)
@@ -141,6 +149,18 @@ func TestCheck(t *testing.T) {
 			name:  "run-again-although-at-most-once",
 			story: begun().run(30, "a", 30).s.at(31, Killed, "a").run(40, "b", 30).with(redelivered).ends(41).skip(40, "b", "overlap", 40, 1),
 			until: 45, want: []string{"CLU-1"}, with: func(w *core.Worker) { w.AtMostOnce = true },
+		},
+		{
+			name: "run-again-after-a-hand-back",
+			story: begun().run(30, "a", 30).with(handedBack).sees(31, Stopping).ends(32).
+				run(32.5, "b", 30).with(redelivered).ends(33),
+			until: 35,
+		},
+		{
+			name: "run-again-after-a-hand-back-without-a-stop",
+			story: begun().run(30, "a", 30).with(handedBack).ends(32).
+				run(32.5, "b", 30).with(redelivered).ends(33),
+			until: 35, want: []string{"CLU-1"},
 		},
 		{
 			name: "completed-where-it-could-not-be-recorded",
