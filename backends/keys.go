@@ -123,6 +123,20 @@ func quotable(t reflect.Type) bool {
 	return t.Kind() == reflect.String || t == durationType || t == misfireType || reflect.PointerTo(t).Implements(textType)
 }
 
+// unmarshal has a value of a backend's own type read a text. Neither an error nor a panic
+// of its method is shown: both may quote the text.
+func unmarshal(u encoding.TextUnmarshaler, t reflect.Type, text string) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("cannot be read: the UnmarshalText method of %s panicked", t)
+		}
+	}()
+	if err := u.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("cannot be read as %s", t)
+	}
+	return nil
+}
+
 // setText sets a value from its text. The error says what is wanted, and not
 // the text: that is the caller's to show, or not.
 func setText(v reflect.Value, text string) error {
@@ -162,10 +176,7 @@ func setText(v reflect.Value, text string) error {
 		return errors.New("wants debug, info, warn or error")
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if err := u.UnmarshalText([]byte(text)); err != nil {
-			return fmt.Errorf("cannot be read as %s", t)
-		}
-		return nil
+		return unmarshal(u, t, text)
 	}
 	var err error
 	switch {

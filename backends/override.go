@@ -180,9 +180,12 @@ func (o Override) schedule(program core.Schedule) (core.Schedule, error) {
 	case o.Cron == "" && o.Timezone == "":
 		return nil, nil
 	}
-	zone := cmp.Or(locationOf(program), time.UTC)
+	zone, err := locationOf(program)
+	if err != nil {
+		return nil, err
+	}
+	zone = cmp.Or(zone, time.UTC)
 	if o.Timezone != "" {
-		var err error
 		if zone, err = location(o.Timezone); err != nil {
 			return nil, err
 		}
@@ -191,9 +194,9 @@ func (o Override) schedule(program core.Schedule) (core.Schedule, error) {
 		return core.ParseCron(o.Cron, core.In(zone))
 	}
 	if s, ok := program.(zoned); ok {
-		return s.In(zone), nil
+		return inZone(s, zone)
 	}
-	return nil, fmt.Errorf("goes with cron, and the program's schedule is %s: %w", describe(program), core.ErrInvalidWorker)
+	return nil, fmt.Errorf("goes with cron, and the program's schedule is %s: %w", core.DescribeSchedule(program), core.ErrInvalidWorker)
 }
 
 // zoned is a schedule that can be had in another time zone.
@@ -201,13 +204,28 @@ type zoned interface {
 	In(zone *time.Location) core.Schedule
 }
 
-// locationOf returns the zone that a schedule is meant in, nil where it does not
-// tell one.
-func locationOf(s core.Schedule) *time.Location {
+// inZone returns a schedule in a zone. It is the program's own code, and may panic.
+func inZone(s zoned, zone *time.Location) (in core.Schedule, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			in, err = nil, fmt.Errorf("panic in the In method of the program's schedule, a %T: %v", s, p)
+		}
+	}()
+	return s.In(zone), nil
+}
+
+// locationOf returns the zone that a schedule is meant in, nil if it does not say. It
+// is the program's own code, and may panic.
+func locationOf(s core.Schedule) (zone *time.Location, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in the Location method of the program's schedule, a %T: %v", s, p)
+		}
+	}()
 	if in, ok := s.(interface{ Location() *time.Location }); ok {
-		return in.Location()
+		return in.Location(), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // location returns a time zone by its name.

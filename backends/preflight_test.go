@@ -165,7 +165,7 @@ func TestPreflightTellsAllThatIsWrong(t *testing.T) {
 		"tickwork.yaml:5:3: workers.b: no worker of this name was added",
 		`tickwork.yaml:4:7: workers.a.jitter: must be shorter than the period of 1m0s, got 2m0s`,
 		`tickwork: add worker "a b": Name: has ' ' at byte 1; letters, digits and . _ - / : are allowed`,
-		`tickwork: worker "rotten": Schedule: the schedule panicked: rotten`,
+		`tickwork: worker "rotten": Schedule: the schedule's Next(2026-01-15T00:02:00Z): panic: rotten`,
 	}, strings.Split(err.Error(), "\n"))
 	assert.Contains(t, r.String(), "\na: refused\n")
 	assert.Contains(t, r.String(), "\nDoes not open:\n  backends: fakeredis: dial")

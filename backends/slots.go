@@ -2,7 +2,6 @@ package backends
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +16,7 @@ const (
 
 // fill says when a worker will run, from now on.
 func (r *WorkerReport) fill(w core.Worker, now time.Time) {
-	r.Schedule = describe(w.Schedule)
+	r.Schedule = core.DescribeSchedule(w.Schedule)
 	r.Jitter = w.Jitter
 	r.RunOnStart = w.RunOnStart
 	r.Zone = zoneOf(w.Schedule)
@@ -40,27 +39,11 @@ func (r *WorkerReport) fill(w core.Worker, now time.Time) {
 	}
 }
 
-// zoneOf returns the zone that a schedule is meant in, and the host's where it
-// does not tell one.
+// zoneOf returns the zone that a schedule is meant in, and the host's if it does not
+// say, or cannot.
 func zoneOf(s core.Schedule) *time.Location {
-	return cmp.Or(locationOf(s), time.Local)
-}
-
-// describe prints a schedule, as core.WorkerStatus does.
-func describe(s core.Schedule) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("%T", s)
-		}
-	}()
-	switch s := s.(type) {
-	case nil:
-		return "long-running"
-	case fmt.Stringer:
-		return s.String()
-	default:
-		return fmt.Sprintf("%T", s)
-	}
+	zone, _ := locationOf(s)
+	return cmp.Or(zone, time.Local)
 }
 
 // nextChange returns when the clocks of a zone are next put forward or back.
@@ -94,18 +77,8 @@ type finder struct {
 }
 
 func (f *finder) next(after time.Time) (slot time.Time) {
-	defer func() {
-		if p := recover(); p != nil {
-			slot, f.err = time.Time{}, fmt.Errorf("the schedule panicked: %v", p)
-		}
-	}()
-	if f.err != nil {
-		return time.Time{}
-	}
-	slot = f.s.Next(after)
-	if !slot.IsZero() && !slot.After(after) {
-		f.err = errors.New("the schedule does not advance")
-		return time.Time{}
+	if f.err == nil {
+		slot, f.err = core.NextSlot(f.s, after)
 	}
 	return slot
 }

@@ -142,7 +142,9 @@ func (k *checker) cron(o Override) {
 	s, err := o.schedule(nil)
 	if err != nil {
 		k.fail("cron", err)
-	} else if o.Timezone != "" && locationOf(s) == nil {
+		return
+	}
+	if zone, _ := locationOf(s); o.Timezone != "" && zone == nil { // s is core's own
 		k.fail("timezone", fmt.Errorf(alone, "@every"))
 	}
 }

@@ -29,7 +29,7 @@ func (r *run) attempt(ctx context.Context) error {
 		if n >= w.Retry.MaxAttempts || r.job.long != nil || r.cancelled() != nil {
 			return err
 		}
-		wait := backoff(w.Retry, n)
+		wait := r.job.backoff(n)
 		r.job.m.logAttempt(r, n, err, wait)
 		if len(r.job.m.opts.Observers) > 0 {
 			r.job.m.observe(Event{Kind: EventAttemptFailed, Tick: r.tickOf(n), Result: Result{Outcome: Failed, Err: err}})
@@ -84,16 +84,21 @@ func (r *run) once(ctx context.Context, n int) error {
 	return err
 }
 
-// backoff returns the wait after a number of failures; a panic in the user's
-// Backoff is the default one.
-func backoff(r Retry, failures int) (wait time.Duration) {
-	defer func() {
-		if recover() != nil {
-			wait = defaultBackoff.Wait(failures)
-		}
-	}()
-	if r.Backoff == nil {
+// backoff returns the wait after a number of failures. If the user's Backoff panics it
+// is that of the default one.
+func (j *Job) backoff(failures int) time.Duration {
+	b := j.worker.Retry.Backoff
+	switch b.(type) {
+	case nil:
 		return defaultBackoff.Wait(failures)
+	case exponential, constant:
+		return b.Wait(failures)
 	}
-	return r.Backoff.Wait(failures)
+	var wait time.Duration
+	if fault := ask(func() { wait = b.Wait(failures) }); fault != nil {
+		fault.In = method("Wait", b)
+		wait = defaultBackoff.Wait(failures)
+		j.m.opts.Logger.Error("tickwork: panic contained, the default backoff is used", "worker", j.worker.Name, "error", fault, "stack", string(fault.Stack))
+	}
+	return wait
 }

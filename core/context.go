@@ -91,7 +91,7 @@ func (j *Job) value(key any) (any, bool) {
 	case jobKey:
 		return j, true
 	case loggerKey:
-		return j.m.opts.Logger, true
+		return j.m.runLogger, true
 	case stoppingKey:
 		return (<-chan struct{})(j.m.stopping), true
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,13 +16,18 @@ import (
 // the manager's from then on, and serves no other.
 func NewManager(engine Engine, opts Options) Manager {
 	opts = opts.withDefaults()
+	logger, runLogger := safeLoggers(opts.Logger)
+	now, checkNow := containNow(opts.Now, logger)
+	opts.Logger, opts.Now = logger, now
 	m := &manager{
-		engine:   engine,
-		opts:     opts,
-		features: engine.Features(),
-		jobs:     make(map[string]*Job),
-		stopping: make(chan struct{}),
-		ready:    make(chan struct{}),
+		engine:    engine,
+		opts:      opts,
+		runLogger: runLogger,
+		checkNow:  checkNow,
+		features:  engine.Features(),
+		jobs:      make(map[string]*Job),
+		stopping:  make(chan struct{}),
+		ready:     make(chan struct{}),
 	}
 	m.cluster, _ = engine.(ClusterEngine)
 	m.cut, m.cutNow = context.WithCancelCause(context.Background())
@@ -38,7 +44,9 @@ func NewManager(engine Engine, opts Options) Manager {
 type manager struct {
 	engine      Engine
 	cluster     ClusterEngine // the engine, if it is one
-	opts        Options
+	opts        Options       // with a Logger and a Now that do not panic
+	runLogger   *slog.Logger  // the same log, for runs and hooks
+	checkNow    func() error  // returns the panic of the user's Now
 	features    Features
 	missedAfter time.Duration
 	limit       *limit // nil without MaxConcurrent

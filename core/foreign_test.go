@@ -101,3 +101,11 @@ func TestAPanicsValueWhoseMethodsPanicIsReplaced(t *testing.T) {
 	assert.EqualError(t, newPanic(exits{}), "panic: runtime.Goexit was called in the Error method of core.exits")
 	assert.NotErrorIs(t, newPanic(badIs{}), ErrTimeout)
 }
+
+func BenchmarkFailedError(b *testing.B) {
+	err := fmt.Errorf("load: %w", errors.New("disk full"))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = examine(err)
+	}
+}

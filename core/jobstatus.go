@@ -8,11 +8,12 @@ import (
 // status returns what Workers reports.
 func (j *Job) status(now time.Time) WorkerStatus {
 	slot, err := j.upcoming(now)
+	schedule := DescribeSchedule(j.Schedule())
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := WorkerStatus{
 		Name:     j.worker.Name,
-		Schedule: scheduleString(j.worker.Schedule),
+		Schedule: schedule,
 		Scope:    j.worker.Scope,
 		State:    j.state(),
 		Runs:     j.runs,
@@ -56,21 +57,17 @@ func (j *Job) state() State {
 	}
 }
 
-// scheduleString prints a schedule for people.
-func scheduleString(s Schedule) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("%T", s)
-		}
-	}()
-	switch s := s.(type) {
-	case nil:
+// DescribeSchedule returns a schedule as WorkerStatus.Schedule shows it: what its String
+// method returns, or the name of its type if it has none or String panics.
+func DescribeSchedule(s Schedule) (text string) {
+	if s == nil {
 		return "long-running"
-	case fmt.Stringer:
-		return s.String()
-	default:
-		return fmt.Sprintf("%T", s)
 	}
+	text = fmt.Sprintf("%T", s)
+	if named, ok := s.(fmt.Stringer); ok {
+		_ = askSchedule(s, func() { text = named.String() })
+	}
+	return text
 }
 
 // upcoming returns the slot whose run is the next to begin after now: one that

@@ -185,7 +185,7 @@ func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	var wait time.Duration
 	n, most := j.failuresAfter(r), j.worker.Retry.MaxAttempts
 	if again := result.Outcome != Succeeded && !cancelled && !r.final && (most <= 0 || n < most); again {
-		wait = backoff(j.worker.Retry, n) // foreign code, so without the lock
+		wait = j.backoff(n) // foreign code, so without the lock
 	}
 	over, broke := true, false
 	j.mu.Lock()

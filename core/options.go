@@ -13,7 +13,9 @@ import (
 type Options struct {
 	// Logger gets what the manager has to say. Nil is slog.Default(). A run
 	// that fails is an error, a missed slot a warning, a run's begin and end
-	// are debug.
+	// are debug. A panic in its handler, or in a LogValue that the handler calls, is
+	// contained (ERR-3): the record is offered to the handler once more, with the panic,
+	// and without values whose methods it could call.
 	Logger *slog.Logger
 
 	// Middleware wraps every run, with all its attempts; the first is the outermost
@@ -56,7 +58,10 @@ type Options struct {
 	Instance string
 
 	// Now is the wall clock. Nil is time.Now. It is for tests that set one
-	// instance's clock apart; timeouts, backoffs and waits are the runtime's.
+	// instance's clock apart; timeouts, backoffs and waits are the runtime's. If it
+	// panics when Start reads it, Start fails; if it panics later, that is logged once
+	// and time goes on from its last reading. It must not call the manager, and must
+	// return: a runtime.Goexit in it is not contained.
 	Now func() time.Time
 
 	// Disabled makes a manager that lists its workers and runs none, without
@@ -106,9 +111,6 @@ func (o Options) withDefaults() Options {
 			host = "localhost"
 		}
 		o.Instance = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), unique())
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	return o
 }

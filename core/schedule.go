@@ -217,12 +217,26 @@ var errNotAdvancing = errors.New("the schedule does not advance")
 func NextSlot(s Schedule, after time.Time) (time.Time, error) { return next(s, after) }
 
 func next(s Schedule, after time.Time) (slot time.Time, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slot, err = time.Time{}, fmt.Errorf("the schedule's Next(%s): %w", after.UTC().Format(time.RFC3339Nano), newPanic(p))
-		}
-	}()
-	slot = s.Next(after)
+	if fault := askSchedule(s, func() { slot, err = advance(s, after) }); fault != nil {
+		return time.Time{}, fmt.Errorf("the schedule's Next(%s): %w", after.UTC().Format(time.RFC3339Nano), fault)
+	}
+	return slot, err
+}
+
+// askSchedule calls f, which calls a schedule's methods, and returns its panic. The
+// schedules of this package do not panic.
+func askSchedule(s Schedule, f func()) *PanicError {
+	switch s.(type) {
+	case nil, Interval, AfterRun, cronSchedule, badSchedule:
+		f()
+		return nil
+	}
+	return ask(f)
+}
+
+// advance is next, if the schedule does not panic.
+func advance(s Schedule, after time.Time) (time.Time, error) {
+	slot := s.Next(after)
 	if !slot.IsZero() && !slot.After(after) {
 		return time.Time{}, fmt.Errorf("%w: Next(%s) is %s", errNotAdvancing,
 			after.UTC().Format(time.RFC3339Nano), slot.UTC().Format(time.RFC3339Nano))
@@ -233,11 +247,14 @@ func next(s Schedule, after time.Time) (slot time.Time, err error) {
 // latest returns the last slot of s in [first, now], where first is a slot at or
 // before now, and the slots from first on that lie before it.
 func latest(s Schedule, first, now time.Time) (slot time.Time, missed Slots, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slot, missed, err = time.Time{}, Slots{}, fmt.Errorf("the schedule, asked for the latest slot at %s: %w", now.UTC().Format(time.RFC3339Nano), newPanic(p))
-		}
-	}()
+	if fault := askSchedule(s, func() { slot, missed, err = lookBack(s, first, now) }); fault != nil {
+		return time.Time{}, Slots{}, fmt.Errorf("the schedule, asked for the latest slot at %s: %w", now.UTC().Format(time.RFC3339Nano), fault)
+	}
+	return slot, missed, err
+}
+
+// lookBack is latest, if the schedule does not panic.
+func lookBack(s Schedule, first, now time.Time) (slot time.Time, missed Slots, err error) {
 	slot, err = prev(s, first, now)
 	if err != nil || !slot.After(first) {
 		return slot, Slots{}, err
@@ -297,7 +314,7 @@ func search(s Schedule, first, now time.Time) (time.Time, error) {
 		if back <= 0 || !from.After(first) {
 			break
 		}
-		slot, err := next(s, from)
+		slot, err := advance(s, from)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -307,7 +324,7 @@ func search(s Schedule, first, now time.Time) (time.Time, error) {
 		}
 	}
 	for {
-		slot, err := next(s, found)
+		slot, err := advance(s, found)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -327,7 +344,7 @@ func count(s Schedule, first, last time.Time) (int, error) {
 	}
 	n := 0
 	for at := first; at.Before(last) && n < MaxCounted; n++ {
-		slot, err := next(s, at)
+		slot, err := advance(s, at)
 		if err != nil {
 			return n, err
 		}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"log/slog"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -162,8 +163,13 @@ func TestBackoff(t *testing.T) {
 	assert.Zero(t, Exponential(0, time.Second).Wait(3))
 	assert.Equal(t, time.Minute, Exponential(time.Minute, time.Second).Wait(3))
 	assert.Equal(t, time.Second, Constant(time.Second).Wait(9))
-	assert.Equal(t, 8*time.Second, backoff(Retry{}, 4), "the default")
-	assert.Equal(t, time.Second, backoff(Retry{Backoff: badBackoff{}}, 1), "a panic is the default")
+	assert.Equal(t, 8*time.Second, backoffOf(nil, 4), "the default")
+	assert.Equal(t, time.Second, backoffOf(badBackoff{}, 1), "a panic is the default")
+}
+
+func backoffOf(b Backoff, failures int) time.Duration {
+	m := &manager{opts: Options{Logger: slog.New(slog.DiscardHandler)}}
+	return newJob(m, Worker{Retry: Retry{Backoff: b}}, 1).backoff(failures)
 }
 
 type badBackoff struct{}

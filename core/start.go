@@ -41,6 +41,9 @@ func (m *manager) Start(ctx context.Context) error {
 // start connects the engine, runs the hooks, makes the workers live, and runs those
 // that run on start. What it has done it undoes if it fails.
 func (m *manager) start(ctx context.Context) error {
+	if err := m.checkNow(); err != nil {
+		return err
+	}
 	if err := m.startEngine(ctx); err != nil {
 		return m.stoppedMeanwhile(err)
 	}

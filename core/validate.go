@@ -73,16 +73,17 @@ func nameByte(c byte) bool {
 }
 
 // validateSchedule asks a schedule for itself. A panic in it is a refusal.
-func validateSchedule(s Schedule) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &invalid{reason: "its Validate panicked", cause: newPanic(p)}
-		}
-	}()
-	if v, ok := s.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return &invalid{cause: sound(err)}
-		}
+func validateSchedule(s Schedule) error {
+	v, ok := s.(interface{ Validate() error })
+	if !ok {
+		return nil
+	}
+	var err error
+	if fault := askSchedule(s, func() { err = v.Validate() }); fault != nil {
+		return &invalid{reason: "its Validate panicked", cause: fault}
+	}
+	if err != nil {
+		return &invalid{cause: sound(err)}
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (a *alarm) tryReset() error {
 	a.rewinds = v.rewinds
 	a.mu.Unlock()
 	if back && !slot.IsZero() { // the slots begin anew from now (PER-11)
-		following, err := next(schedule, v.now)
+		following, err := core.NextSlot(schedule, v.now)
 		a.mu.Lock()
 		a.slot = following
 		a.sets++
@@ -109,7 +109,7 @@ func (a *alarm) rearm(again bool) error {
 	if !again {
 		return nil
 	}
-	id, err := a.engine.arm(a, text(schedule), gen)
+	id, err := a.engine.arm(a, core.DescribeSchedule(schedule), gen)
 	a.id = id
 	return err
 }

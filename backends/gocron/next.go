@@ -1,7 +1,6 @@
 package gocron
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -95,25 +94,11 @@ func (a *alarm) ready() bool {
 // shifted.
 func beyond(s core.Schedule, t time.Time, shift time.Duration) time.Time {
 	if _, delay := s.(core.AfterRun); !delay && t.Before(never) {
-		if slot, err := next(s, t.Add(-shift)); err == nil && !slot.IsZero() {
+		if slot, err := core.NextSlot(s, t.Add(-shift)); err == nil && !slot.IsZero() {
 			return slot.Add(shift)
 		}
 	}
 	return later(never, t.Add(time.Second))
-}
-
-// next asks a schedule for its next slot, and makes an error of its misbehaviour.
-func next(s core.Schedule, after time.Time) (slot time.Time, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slot, err = time.Time{}, fmt.Errorf("the schedule's Next(%s) panicked: %v", after.UTC().Format(time.RFC3339Nano), p)
-		}
-	}()
-	slot = s.Next(after)
-	if !slot.IsZero() && !slot.After(after) {
-		return time.Time{}, errors.New("the schedule does not advance")
-	}
-	return slot, nil
 }
 
 // distinct returns t as the scheduler's location shows it, or where last is the
@@ -145,12 +130,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// text says when the worker is due, to those who look at its gocron job.
-func text(s core.Schedule) string {
-	if s, ok := s.(fmt.Stringer); ok {
-		return fmt.Sprint(s) // it contains a panic
-	}
-	return fmt.Sprintf("%T", s)
 }
