@@ -69,7 +69,7 @@ var statusMutants = []mutant{
 		}
 	})},
 	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
-	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
+	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1", "ERR-2"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
 	{name: "shows-nothing-after-stop", breaks: []string{"OBS-1", "ERR-1", "ERR-6"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
@@ -163,7 +163,7 @@ var contextMutants = []mutant{
 	{name: "the-logger-has-no-worker", breaks: []string{"OBS-3"}, open: logging("worker")},
 	{name: "the-logger-has-no-tick", breaks: []string{"OBS-3"}, open: logging("tick")},
 	{name: "the-logger-has-no-attempt", breaks: []string{"OBS-3"}, open: logging("attempt")},
-	{name: "the-logger-is-not-the-managers", breaks: []string{"OBS-3"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "the-logger-is-not-the-managers", breaks: []string{"OBS-3", "ERR-3"}, open: altering(func(a *altered, _ *core.Options) {
 		a.around(func(ctx context.Context, run func(context.Context) error) error {
 			tick, _ := core.TickFrom(ctx)
 			return run(core.WithRun(ctx, tick, discard, core.Stopping(ctx)))

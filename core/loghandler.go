@@ -57,7 +57,7 @@ func (h *safeHandler) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	h.lost.Do(func() {
-		fmt.Fprintf(os.Stderr, "tickwork: log records are lost, such as %q: %v\n%s", r.Message, fault, fault.Stack)
+		fmt.Fprintf(os.Stderr, "tickwork: log records are lost, such as %q: %v\n", r.Message, fault)
 	})
 	return fault
 }
