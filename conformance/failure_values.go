@@ -82,7 +82,7 @@ var logCases = []kase{
 	}},
 	{rule: "ERR-3", name: "a-log-value-that-panics-fails-no-run", run: func(t *trial) {
 		log := newJournal()
-		m := t.running(core.Options{Logger: slog.New(eager{log})}, t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
+		m := t.running(core.Options{Logger: slog.New(eagerLog{log})}, t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
 			core.Logger(ctx).Info("in the run", "value", wildValue{"secret"})
 			core.Logger(ctx).With("value", wildValue{"secret"}).Info("in the run, again")
 			return nil
@@ -142,24 +142,26 @@ func (h *wildHandler) WithGroup(string) slog.Handler      { return h }
 // nilHandler has methods that want a value.
 type nilHandler struct{ slog.Handler }
 
-// eager is a journal that asks values itself, and does not contain what they do.
-type eager struct{ journal }
+// eagerLog is a journal that asks values itself, and does not contain what they do.
+type eagerLog struct{ journal }
 
-func (e eager) Handle(ctx context.Context, r slog.Record) error {
-	r.Attrs(func(a slog.Attr) bool { ask(a); return true })
+func (e eagerLog) Handle(ctx context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool { askValue(a); return true })
 	return e.journal.Handle(ctx, r)
 }
 
-func (e eager) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (e eagerLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
-		ask(a)
+		askValue(a)
 	}
-	return eager{e.journal.WithAttrs(attrs).(journal)}
+	return eagerLog{e.journal.WithAttrs(attrs).(journal)}
 }
 
-func (e eager) WithGroup(name string) slog.Handler { return eager{e.journal.WithGroup(name).(journal)} }
+func (e eagerLog) WithGroup(name string) slog.Handler {
+	return eagerLog{e.journal.WithGroup(name).(journal)}
+}
 
-func ask(a slog.Attr) {
+func askValue(a slog.Attr) {
 	if v, ok := a.Value.Any().(slog.LogValuer); ok {
 		v.LogValue()
 	}

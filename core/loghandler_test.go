@@ -44,17 +44,17 @@ func TestARecordAtWhichTheHandlerPanicsIsOfferedAgain(t *testing.T) {
 	}
 }
 
-// exiting is a handler that ends the goroutine.
-type exiting struct{ slog.Handler }
+// exitingHandler is a handler that ends the goroutine.
+type exitingHandler struct{ slog.Handler }
 
-func (exiting) Enabled(context.Context, slog.Level) bool { return true }
-func (exiting) Handle(context.Context, slog.Record) error {
+func (exitingHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (exitingHandler) Handle(context.Context, slog.Record) error {
 	runtime.Goexit()
 	return nil
 }
 
 func TestAHandlerThatExitsDoesNotEndTheManagersGoroutine(t *testing.T) {
-	manager, _ := safeLoggers(slog.New(exiting{}))
+	manager, _ := safeLoggers(slog.New(exitingHandler{}))
 	returned := false
 	done := make(chan struct{})
 	go func() {
