@@ -70,7 +70,7 @@ func loadFile(path string, file fs.File, err error) (Config, error) {
 	if err != nil {
 		return Config{}, unreadable(path, err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
 		return Config{}, unreadable(path, err)

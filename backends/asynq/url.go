@@ -104,7 +104,7 @@ func checkURL(u *url.URL, scheme, kind string) error {
 		return fmt.Errorf("has several hosts, which are for %s-cluster and %[1]s-sentinel", scheme)
 	}
 	hosts := strings.Split(u.Host, ",")
-	for _, host := range append(hosts[1:], u.Query()["addr"]...) {
+	for _, host := range slices.Concat(hosts[1:], u.Query()["addr"]) {
 		if _, port, err := net.SplitHostPort(host); err != nil || port == "" || !access.IsHost(host) {
 			return errors.New("has a further host, after a comma or in the parameter addr, that is not host:port")
 		}
@@ -118,7 +118,7 @@ func plainURL(u *url.URL, scheme string) string {
 	query := u.Query()
 	delete(query, "username")
 	delete(query, "password")
-	if more := append(hosts[1:], query["addr"]...); len(more) > 0 {
+	if more := slices.Concat(hosts[1:], query["addr"]); len(more) > 0 {
 		query["addr"] = more
 	}
 	return (&url.URL{Scheme: scheme, Host: hosts[0], Path: u.Path, RawQuery: query.Encode()}).String()

@@ -19,7 +19,8 @@ import (
 
 func TestASecretIsReadWithoutItsLineEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "password")
-	for text, want := range map[string]string{"s3cret": "s3cret", "s3cret\n": "s3cret", "s3cret\r\n": "s3cret", " s3\ncret \n": " s3\ncret "} {
+	for _, c := range [][2]string{{"s3cret", "s3cret"}, {"s3cret\n", "s3cret"}, {"s3cret\r\n", "s3cret"}, {" s3\ncret \n", " s3\ncret "}} {
+		text, want := c[0], c[1]
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		got, err := access.ReadSecret(path)
 		require.NoError(t, err)

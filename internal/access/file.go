@@ -20,7 +20,7 @@ func ReadSecret(path string) (string, error) {
 	if err != nil {
 		return "", unreadable(path, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {
 		return "", unreadable(path, err)
