@@ -69,6 +69,13 @@ var statusMutants = []mutant{
 		}
 	})},
 	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
+	{name: "shows-no-last-success", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) { w.LastSuccess = time.Time{} })},
+	{name: "shows-the-last-run-as-the-last-failure", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) {
+		if w.Last != nil && !w.LastFailure.IsZero() {
+			w.LastFailure = w.Last.Start.Add(w.Last.Duration)
+		}
+	})},
+	{name: "counts-all-failures-as-in-a-row", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) { w.ConsecutiveFailures = w.Failures })},
 	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1", "ERR-2"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
 	{name: "shows-nothing-after-stop", breaks: []string{"OBS-1", "ERR-1", "ERR-6"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {

@@ -72,6 +72,28 @@ var statusCases = []kase{
 		assert.EqualValues(t, 1, s.Runs, "runs")
 		assert.EqualValues(t, 1, s.Failures, "failures")
 	}},
+	{rule: "OBS-1", name: "the-last-success-the-last-failure-and-failures-in-a-row", run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("w", core.Every(t.period()), func(context.Context) error {
+			if n := t.count("w"); n == 2 || n == 5 {
+				return nil
+			}
+			return errBoom
+		}))
+		var success, failure time.Time
+		for n, inARow := range []int{1, 0, 1, 2, 0} {
+			s := t.awaitRuns(m, "w", n+1)
+			require.EqualValues(t, n+1, s.Runs, "runs")
+			over := s.Last.Start.Add(s.Last.Duration)
+			if inARow == 0 {
+				success = over
+			} else {
+				failure = over
+			}
+			assert.WithinDuration(t, success, s.LastSuccess, 0, "when the last run that succeeded ended, after run %d", n+1)
+			assert.WithinDuration(t, failure, s.LastFailure, 0, "when the last run that failed ended, after run %d", n+1)
+			assert.EqualValues(t, inARow, s.ConsecutiveFailures, "failures in a row, after run %d", n+1)
+		}
+	}},
 	{rule: "OBS-1", name: "an-instance-without-a-name-has-one-of-its-own", run: func(t *trial) {
 		a := t.running(core.Options{}, t.worker("a", core.Every(t.period()), nil))
 		b := t.running(core.Options{}, t.worker("b", core.Every(t.period()), nil))

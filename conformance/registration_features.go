@@ -119,7 +119,7 @@ var options = map[core.Feature]func(*core.Options){
 // those that its needs list.
 func wanted(opts core.Options, workers ...core.Worker) (list []core.Feature) {
 	for feature, is := range map[core.Feature]bool{
-		core.FeatureMiddleware:    len(opts.Middleware) > 0,
+		core.FeatureMiddleware:    hasMiddleware(opts, workers),
 		core.FeatureObservers:     len(opts.Observers) > 0,
 		core.FeatureMaxConcurrent: opts.MaxConcurrent > 0,
 		core.FeatureDisabled:      opts.Disabled || slices.ContainsFunc(workers, func(w core.Worker) bool { return w.Disabled }),
@@ -129,6 +129,12 @@ func wanted(opts core.Options, workers ...core.Worker) (list []core.Feature) {
 		}
 	}
 	return list
+}
+
+func hasMiddleware(opts core.Options, workers []core.Worker) bool {
+	return len(opts.Middleware)+len(opts.AttemptMiddleware) > 0 || slices.ContainsFunc(workers, func(w core.Worker) bool {
+		return len(w.Middleware)+len(w.AttemptMiddleware) > 0
+	})
 }
 
 // methods are the calls that want a feature.

@@ -127,8 +127,8 @@ func (t *trial) invalidWorkers() []invalidWorker {
 	for _, expr := range []string{"0 0 30 2 *", "0 0 31 4,6,9,11 *"} {
 		schedule(fmt.Sprintf("the cron expression %q, which is never due", expr), core.FeatureCron, core.Cron(expr))
 	}
-	bad("middleware that is nil", "Middleware", "", func(w *core.Worker) { w.Middleware = []core.Middleware{through, nil} })
-	bad("attempt middleware that is nil", "AttemptMiddleware", "", func(w *core.Worker) { w.AttemptMiddleware = []core.Middleware{nil} })
+	bad("middleware that is nil", "Middleware", core.FeatureMiddleware, func(w *core.Worker) { w.Middleware = []core.Middleware{through, nil} })
+	bad("attempt middleware that is nil", "AttemptMiddleware", core.FeatureMiddleware, func(w *core.Worker) { w.AttemptMiddleware = []core.Middleware{nil} })
 	bad("a negative timeout", "Timeout", core.FeatureTimeout, func(w *core.Worker) { w.Timeout = -1 })
 	bad("a jitter of its whole period", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = t.period() })
 	bad("a jitter of two periods", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = 2 * t.period() })

@@ -15,6 +15,7 @@ func (r *run) attempt(ctx context.Context) error {
 		switch {
 		case err == nil:
 			n = int(r.attempts.Add(1))
+			r.innerAttempt = nil
 			err = r.once(ctx, n)
 		case !r.inside:
 			return err // it was not the function that called Goexit
@@ -30,15 +31,26 @@ func (r *run) attempt(ctx context.Context) error {
 			return err
 		}
 		wait := r.job.backoff(n)
-		r.job.m.logAttempt(r, n, err, wait)
+		failedIn := r.attemptContext(ctx, n)
+		r.job.m.logAttempt(failedIn, r, n, err, wait)
 		if len(r.job.m.opts.Observers) > 0 {
-			r.job.m.observe(Event{Kind: EventAttemptFailed, Tick: r.tickOf(n), Result: Result{Outcome: Failed, Err: err}})
+			e := r.job.event(EventAttemptFailed, r.tickOf(n))
+			e.Context, e.Result = failedIn, Result{Outcome: Failed, Err: err, Started: r.started, Attempts: n}
+			r.job.m.observe(e)
 		}
 		if !r.sleep(wait) {
 			r.cutShort = true
 			return err
 		}
 	}
+}
+
+// attemptContext returns the innermost context of an attempt that was made in ctx.
+func (r *run) attemptContext(ctx context.Context, n int) context.Context {
+	if r.innerAttempt != nil {
+		return r.innerAttempt
+	}
+	return &attemptContext{ctx, r.tickOf(n)}
 }
 
 // once makes one attempt: its timeout, the function, and what is contained. It sets

@@ -87,6 +87,9 @@ func (m *manager) observe(e Event) {
 	if e.Time.IsZero() {
 		e.Time = m.opts.Now()
 	}
+	if e.Context == nil {
+		e.Context = context.Background()
+	}
 	for _, o := range m.opts.Observers {
 		m.safely("observer", func() { o(e) })
 	}

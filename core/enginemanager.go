@@ -54,6 +54,7 @@ type manager struct {
 	stopping    chan struct{} // closed when Stop is called
 	ready       chan struct{} // closed when Start has scheduled the workers
 	stopFlag    atomic.Bool   // the same, cheaper to read
+	brokerState atomic.Int32  // a brokerState
 	cut         context.Context
 	cutNow      context.CancelCauseFunc // ends cut: Stop's patience is over
 

@@ -78,7 +78,7 @@ const (
 // the engine. The function that makes the manager, or Start, refuses Options that want
 // what it lacks with ErrUnsupported; Options.Now alone is ignored.
 const (
-	FeatureMiddleware    Feature = "middleware"     // Options.Middleware
+	FeatureMiddleware    Feature = "middleware"     // Middleware and AttemptMiddleware, of Options and of Worker
 	FeatureObservers     Feature = "observers"      // Options.Observers
 	FeatureMaxConcurrent Feature = "max-concurrent" // Options.MaxConcurrent
 	FeatureClock         Feature = "clock"          // Options.Now, and a wall clock that is set
@@ -130,6 +130,8 @@ func (f Features) unsupported(w *Worker) (field string, lack Feature) {
 		{"AtMostOnce", FeatureAtMostOnce, w.AtMostOnce},
 		{"OnStart", FeatureHooks, w.OnStart != nil},
 		{"OnStop", FeatureHooks, w.OnStop != nil},
+		{"Middleware", FeatureMiddleware, len(w.Middleware) > 0},
+		{"AttemptMiddleware", FeatureMiddleware, len(w.AttemptMiddleware) > 0},
 		{"Disabled", FeatureDisabled, w.Disabled},
 	}
 	for _, want := range wants {

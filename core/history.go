@@ -22,6 +22,8 @@ type rare struct {
 	broken            error    // why the worker is StateBroken
 	pause             *Pause   // nil unless the job is paused
 	rearms            uint8    // calls of rearm that have not been followed yet: 1, or 2 for more
+	success, failure  int64    // when the last of each ended, in Unix nanoseconds; success may be older than a plain run
+	streak            uint64   // failures in a row
 	pending           Tick     // the trigger that waits for the run in progress to end; zero for none
 }
 
@@ -30,6 +32,33 @@ func (h *history) more() *rare {
 		h.rare = new(rare)
 	}
 	return h.rare
+}
+
+// succeeded keeps when a run that succeeded has ended; plain says that setPlain may
+// keep it too.
+func (h *history) succeeded(plain bool, at time.Time) {
+	if !plain || h.rare != nil {
+		h.more().success, h.rare.streak = at.UnixNano(), 0
+	}
+}
+
+// failed keeps when a run that failed has ended.
+func (h *history) failed(at time.Time) {
+	h.more().failure = at.UnixNano()
+	h.rare.streak++
+}
+
+// lastSuccess returns when the last run that succeeded has ended, in Unix nanoseconds;
+// zero for never.
+func (h *history) lastSuccess() int64 {
+	success := int64(0)
+	if h.plain.start != 0 {
+		success = h.plain.start + h.plain.duration
+	}
+	if h.rare != nil {
+		success = max(success, h.rare.success)
+	}
+	return success
 }
 
 // setBroken keeps why the worker broke, or, with nil, that it did not.

@@ -194,7 +194,9 @@ func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 func (j *Job) skipped(tick Tick, slots Slots, reason SkipReason, rearm bool) {
 	j.m.logSkip(tick, slots, reason)
 	if len(j.m.opts.Observers) > 0 {
-		j.m.observe(Event{Kind: EventSkipped, Tick: tick, Last: slots.Last.UTC(), Reason: reason, Count: slots.N})
+		e := j.event(EventSkipped, tick)
+		e.Last, e.Reason, e.Count = slots.Last.UTC(), reason, slots.N
+		j.m.observe(e)
 	}
 	if rearm {
 		j.m.rearm(j)
@@ -319,6 +321,12 @@ func (j *Job) Ran(last LastRun) {
 	defer j.mu.Unlock()
 	if known, ok := j.lastRun(last.Start); !ok || last.Start.After(known.Start) {
 		j.more().last = &last
+		switch over := last.Start.Add(last.Duration); last.Outcome {
+		case Succeeded:
+			j.succeeded(false, over)
+		case Failed:
+			j.failed(over)
+		}
 	}
 }
 
@@ -382,5 +390,7 @@ const (
 // reportBroken reports once that the worker broke, in the log and as an event.
 func (j *Job) reportBroken(tick Tick, why string, err error) {
 	j.m.opts.Logger.Error("tickwork: worker stopped: "+why, "worker", j.worker.Name, "error", err)
-	j.m.observe(Event{Kind: EventBroken, Tick: tick, Err: err})
+	e := j.event(EventBroken, tick)
+	e.Err = err
+	j.m.observe(e)
 }

@@ -21,6 +21,12 @@ func (j *Job) status(now time.Time) WorkerStatus {
 	if r := j.rare; r != nil {
 		s.Failures, s.Cancelled, s.Skips, s.Err = r.failures, r.cancels, r.skips, r.broken
 	}
+	if at := j.lastSuccess(); at != 0 {
+		s.LastSuccess = time.Unix(0, at).In(now.Location())
+	}
+	if r := j.rare; r != nil && r.failure != 0 {
+		s.LastFailure, s.ConsecutiveFailures = time.Unix(0, r.failure).In(now.Location()), r.streak
+	}
 	s.Running = j.cur != nil && j.cur.begun
 	if j.paused && j.more().pause != nil {
 		p := *j.rare.pause

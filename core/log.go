@@ -15,13 +15,13 @@ func (m *manager) enabled(level slog.Level) bool {
 
 func (m *manager) logBegan(r *run) {
 	if m.enabled(slog.LevelDebug) {
-		m.opts.Logger.Debug("tickwork: run began", "worker", r.job.worker.Name, "tick", r.tick().ID())
+		m.opts.Logger.DebugContext(r, "tickwork: run began", "worker", r.job.worker.Name, "tick", r.tick().ID())
 	}
 }
 
-func (m *manager) logAttempt(r *run, attempt int, err error, wait time.Duration) {
+func (m *manager) logAttempt(ctx context.Context, r *run, attempt int, err error, wait time.Duration) {
 	if m.enabled(slog.LevelWarn) {
-		m.opts.Logger.Warn("tickwork: attempt failed, another follows", "worker", r.job.worker.Name, "tick", r.tick().ID(),
+		m.opts.Logger.WarnContext(ctx, "tickwork: attempt failed, another follows", "worker", r.job.worker.Name, "tick", r.tick().ID(),
 			"attempt", attempt, "error", err, "wait", wait)
 	}
 }
@@ -51,7 +51,7 @@ func (m *manager) logEnded(r *run, result Result) {
 			attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 		}
 	}
-	m.opts.Logger.LogAttrs(context.Background(), level, message, attrs...)
+	m.opts.Logger.LogAttrs(r.innermost(), level, message, attrs...)
 }
 
 // logSkip logs slots that were skipped; tick is that of the first.

@@ -16,9 +16,10 @@ type chain struct {
 
 	mu     sync.Mutex
 	called bool
-	closed bool          // the outermost middleware has returned
-	over   bool          // so have the attempts
-	exited error         // the Goexit that ended them
+	closed bool  // the outermost middleware has returned
+	over   bool  // so have the attempts
+	exited error // the Goexit that ended them
+	inner  context.Context
 	inside chan struct{} // closed when the attempts are over; made if somebody waits
 }
 
@@ -53,8 +54,14 @@ func (c *chain) execute(ctx context.Context) (err error) {
 		if p := recover(); p != nil {
 			err = newPanic(p)
 		}
-		if fault := c.close(); err == nil {
+		fault := c.close()
+		if err == nil {
 			err = fault
+		}
+		if c.attempt == nil {
+			c.run.inner = c.inner
+		} else {
+			c.run.innerAttempt = c.inner
 		}
 	}()
 	return c.through(ctx, 0)
@@ -80,7 +87,7 @@ func (c *chain) close() error {
 }
 
 // open lets the attempts begin, once.
-func (c *chain) open() error {
+func (c *chain) open(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -89,7 +96,7 @@ func (c *chain) open() error {
 	case c.called:
 		return errNextTwice
 	}
-	c.called = true
+	c.called, c.inner = true, ctx
 	return nil
 }
 
@@ -117,7 +124,7 @@ func (c *chain) through(ctx context.Context, i int) error {
 	case i < len(c.all)+len(c.some):
 		return c.some[i-len(c.all)](ctx, func(ctx context.Context) error { return c.through(ctx, i+1) })
 	}
-	if err := c.open(); err != nil {
+	if err := c.open(ctx); err != nil {
 		return err
 	}
 	returned := false

@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // An Observer is notified of what happens in a manager: metrics, traces and tests
 // are built on it. EventBegan and EventEnded come on the run's goroutine, the others
@@ -14,7 +17,21 @@ type Event struct {
 	Kind EventKind
 	Time time.Time // by the instance's clock
 	Tick Tick      // the run's or the slot's; zero for EventBroker
-	// Result is how a run ended (EventEnded), or what failed (EventAttemptFailed).
+	// Due is when a run of Tick is due: the slot plus the worker's jitter. It is zero
+	// if Tick has no slot.
+	Due time.Time
+	// Cause is what the run of Tick comes from; CauseNone for an event of no tick.
+	Cause Cause
+	// Context is the innermost context that middleware made: it has the trace to which
+	// the event belongs. Of EventEnded it is that of the middleware around the run, of
+	// EventAttemptFailed that of the middleware around the attempt. Of EventBegan, which
+	// comes before the middleware, it is the run's own. Of an event outside of a run it
+	// is context.Background().
+	Context context.Context
+	// Engine and Instance name the engine and this instance.
+	Engine, Instance string
+	// Result is how a run ended (EventEnded), or what failed (EventAttemptFailed). Its
+	// Attempts is the number of attempts made so far.
 	Result Result
 	// Duration is that of the run (EventEnded).
 	Duration time.Duration
@@ -24,9 +41,34 @@ type Event struct {
 	Reason SkipReason
 	Last   time.Time
 	Count  int
-	// Err is why the broker cannot be reached, nil where it can again
-	// (EventBroker), or why a worker broke (EventBroken).
+	// Err is why the broker cannot be reached, nil if it can: at first, once, when
+	// Start has reached it (EventBroker). Or it is why a worker broke (EventBroken).
 	Err error
+}
+
+// Cause is what a run comes from.
+type Cause uint8
+
+// The causes.
+const (
+	// CauseNone: there is no run.
+	CauseNone Cause = iota
+	// CauseSchedule: a slot of the worker's schedule.
+	CauseSchedule
+	// CauseTrigger: a Trigger, or RunOnStart.
+	CauseTrigger
+	// CauseLongRunning: a worker without a schedule was started, or started again.
+	CauseLongRunning
+)
+
+var causes = [...]string{"none", "schedule", "trigger", "long-running"}
+
+// String returns "none", "schedule", "trigger" or "long-running".
+func (c Cause) String() string {
+	if int(c) < len(causes) {
+		return causes[c]
+	}
+	return "unknown"
 }
 
 // EventKind says what happened.
@@ -50,4 +92,19 @@ func (k EventKind) String() string {
 		return eventKinds[k]
 	}
 	return "unknown"
+}
+
+// event returns an event of a worker, without a context.
+func (j *Job) event(kind EventKind, tick Tick) Event {
+	e := Event{Kind: kind, Tick: tick, Engine: j.m.features.Engine, Instance: j.m.opts.Instance}
+	switch {
+	case tick.Manual == "" && tick.Slot.IsZero():
+	case j.long != nil:
+		e.Cause = CauseLongRunning
+	case tick.Manual != "":
+		e.Cause = CauseTrigger
+	default:
+		e.Cause, e.Due = CauseSchedule, tick.Slot.Add(j.Jitter())
+	}
+	return e
 }

@@ -51,6 +51,8 @@ type progress struct {
 	told   int    // how many of them were
 	within string // the foreign code that is being called, if a Goexit in it does not end the run
 
+	inner, innerAttempt context.Context // that the middleware around the run and the attempt made; nil for none
+
 	inside bool  // the worker's function is being called on this goroutine
 	exited error // the Goexit in an attempt, or in the middleware
 }
@@ -144,7 +146,8 @@ func (r *run) start() {
 	j.mu.Unlock()
 	r.stage = began
 	if len(j.m.opts.Observers) > 0 {
-		r.event = Event{Kind: EventBegan, Time: now, Tick: r.tick()}
+		r.event = j.event(EventBegan, r.tick())
+		r.event.Time, r.event.Context = now, r
 	}
 	j.m.logBegan(r)
 }
@@ -159,6 +162,14 @@ func (r *run) execute() error {
 		return r.exited
 	}
 	return sound(c.execute(r))
+}
+
+// innermost returns the innermost context around the run's attempts.
+func (r *run) innermost() context.Context {
+	if r.inner != nil {
+		return r.inner
+	}
+	return r
 }
 
 // end records the outcome and logs it. The observers and the handler come after it,
@@ -180,7 +191,8 @@ func (r *run) end(err error) {
 	}
 	r.stage = recorded
 	if len(j.m.opts.Observers) > 0 {
-		r.event = Event{Kind: EventEnded, Time: now, Tick: r.tickOf(attempts), Result: result, Duration: r.duration}
+		r.event = j.event(EventEnded, r.tickOf(attempts))
+		r.event.Time, r.event.Context, r.event.Result, r.event.Duration = now, r.innermost(), result, r.duration
 	}
 	j.m.logEnded(r, result)
 }
@@ -222,8 +234,11 @@ func (r *run) record(result Result, now time.Time) bool {
 	}
 	j.runs++
 	switch result.Outcome {
+	case Succeeded:
+		j.succeeded(r.plain && result.Attempts <= 1, now)
 	case Failed:
 		j.more().failures++
+		j.failed(now)
 	case Cancelled:
 		j.more().cancels++
 	}

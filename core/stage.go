@@ -94,5 +94,5 @@ func (r *run) handle() {
 func (r *run) callOnError() {
 	defer r.job.m.containPanic("OnError")
 	tick := r.tickOf(r.outcome.Attempts)
-	r.job.m.opts.OnError(&attemptContext{context.WithoutCancel(r), tick}, tick, r.outcome.Err)
+	r.job.m.opts.OnError(&attemptContext{context.WithoutCancel(r.innermost()), tick}, tick, r.outcome.Err)
 }

@@ -117,6 +117,9 @@ func (m *manager) startEngine(ctx context.Context) error {
 	if err := m.engine.Start(ctx, host); err != nil {
 		return fmt.Errorf("tickwork: start: %w", sound(err))
 	}
+	if m.features.Distributed && m.brokerState.CompareAndSwap(brokerUnknown, brokerReached) {
+		m.reportBroker(nil)
+	}
 	return nil
 }
 
@@ -299,12 +302,33 @@ func (h hookContext) Value(key any) any {
 	return h.Context.Value(key)
 }
 
-// broker is Host.Broker.
+// brokerState is what was reported of the broker last.
+type brokerState = int32
+
+const (
+	brokerUnknown brokerState = iota
+	brokerReached
+	brokerAway
+)
+
+// broker is Host.Broker. The first connection is reported once: by the engine, or when
+// its Start has succeeded.
 func (m *manager) broker(err error) {
+	state := brokerAway
+	if err == nil {
+		state = brokerReached
+	}
+	if m.brokerState.Swap(state) == brokerReached && err == nil {
+		return
+	}
+	m.reportBroker(err)
+}
+
+func (m *manager) reportBroker(err error) {
 	if err != nil {
 		m.opts.Logger.Warn("tickwork: broker out of reach", "engine", m.engineName(), "error", err)
 	} else {
 		m.opts.Logger.Info("tickwork: broker reached", "engine", m.engineName())
 	}
-	m.observe(Event{Kind: EventBroker, Err: err})
+	m.observe(Event{Kind: EventBroker, Err: err, Engine: m.features.Engine, Instance: m.opts.Instance})
 }

@@ -18,6 +18,12 @@ type WorkerStatus struct {
 	Next time.Time
 	// Last is the last run that ended, wherever it ran; nil before the first.
 	Last *LastRun
+	// LastSuccess and LastFailure are when the last run that succeeded and the last that
+	// failed have ended; zero for never. ConsecutiveFailures counts the runs that failed
+	// since the last that succeeded. They are of the runs that this instance knows: its
+	// own, and those on other instances that the cluster's records showed it.
+	LastSuccess, LastFailure time.Time
+	ConsecutiveFailures      uint64
 	// Runs counts the runs that ended here, Failures those of them that failed,
 	// and Cancelled those that Stop, Remove or Pause has ended.
 	Runs, Failures, Cancelled uint64
