@@ -106,8 +106,8 @@
 // replica_only, route_by_latency and route_randomly are refused. Timeouts that are
 // left out are a tenth of the lease, and three seconds at most.
 //
-// The URL of backends.OpenURL has lease, concurrency, poll, retention and namespace, and of
-// go-redis's these:
+// The URL of backends.OpenURL has namespace and the keys of the section but for url, such as
+// lease and password_file, and of go-redis's these:
 //
 //	dial_timeout read_timeout write_timeout client_name protocol
 //	pool_size pool_timeout pool_fifo min_idle_conns max_idle_conns max_active_conns

@@ -55,14 +55,16 @@ func TestParametersOfURLs(t *testing.T) {
 		"min_idle_conns=1": all, "max_idle_conns=1": all, "max_active_conns=5": all,
 		"conn_max_idle_time=1s": all, "conn_max_lifetime=1s": all,
 		"client_name=c": all, "protocol=3": all,
-		"db=1":             slices.Concat(one, sentinel),
-		"addr=b:7001":      slices.Concat(cluster, sentinel),
-		"username=u":       sentinel,
-		"password=p":       sentinel,
-		"skip_verify=true": {one[1], sentinel[1]},
-		"max_retries=3":    nil,
-		"max_redirects=3":  nil,
-		"read_only=true":   nil,
+		"db=1":              slices.Concat(one, sentinel),
+		"addr=b:7001":       slices.Concat(cluster, sentinel),
+		"username=u":        sentinel,
+		"password=p":        all, // a key of the section, as in the next two
+		"password_file=/p":  all,
+		"user=u&password=p": all,
+		"skip_verify=true":  {one[1], sentinel[1]},
+		"max_retries=3":     nil,
+		"max_redirects=3":   nil,
+		"read_only=true":    nil,
 	} {
 		for _, url := range all {
 			_, err := backends.OpenURL(t.Context(), url+param, core.Options{})

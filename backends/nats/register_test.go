@@ -62,7 +62,7 @@ func TestByURLWhatIsWrongIsTold(t *testing.T) {
 		"nats://me:" + secret + "@localhost?bucket=mine":  "bucket",
 		"nats://me:" + secret + "@localhost/billing":      "backends: nats.url: has more than a host",
 		"nats://me:" + secret + "@a,b#billing":            "has a #, and a broker's URL has no fragment",
-		"nats://me:" + secret + "@?namespace=billing":     "backends: nats.url: has no host",
+		"nats://me:" + secret + "@?namespace=billing":     "backends: nats://… has no host",
 		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",
 	} {
 		_, err := backends.OpenURL(t.Context(), text, core.Options{})
