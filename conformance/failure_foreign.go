@@ -220,7 +220,7 @@ var foreignClusterCases = []kase{
 		c.on(first).kill()
 		again := c.await(c.failover()+c.slack(), "w", 2)[1]
 		assert.Equal(c, first.Tick.ID(), again.Tick.ID(), "the tick that is run again")
-		c.sleep(c.slack())
+		c.sleep(c.failover() + c.slack()) // within which what another ran shows (OBS-1)
 		for _, n := range nodes {
 			if n.name == first.Node {
 				continue
