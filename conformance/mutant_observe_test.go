@@ -62,13 +62,13 @@ var statusMutants = []mutant{
 			l.Instance = "localhost"
 		}
 	})},
-	{name: "shows-no-tick", breaks: []string{"OBS-1"}, open: showingLast(func(l *core.LastRun) { l.Tick = core.Tick{Attempt: l.Tick.Attempt} })},
+	{name: "shows-no-tick", breaks: []string{"OBS-1", "LNG-2"}, open: showingLast(func(l *core.LastRun) { l.Tick = core.Tick{Attempt: l.Tick.Attempt} })},
 	{name: "counts-attempts-as-runs", breaks: []string{"OBS-1", "ERR-5"}, open: showing(func(w *core.WorkerStatus) {
 		if w.Last != nil {
 			w.Runs += uint64(w.Last.Attempts() - 1)
 		}
 	})},
-	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
+	{name: "counts-no-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-2", "ERR-3", "STP-9"}, open: showing(func(w *core.WorkerStatus) { w.Failures = 0 })},
 	{name: "shows-no-last-success", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) { w.LastSuccess = time.Time{} })},
 	{name: "shows-the-last-run-as-the-last-failure", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) {
 		if w.Last != nil && !w.LastFailure.IsZero() {
@@ -76,8 +76,8 @@ var statusMutants = []mutant{
 		}
 	})},
 	{name: "counts-all-failures-as-in-a-row", breaks: []string{"OBS-1"}, open: showing(func(w *core.WorkerStatus) { w.ConsecutiveFailures = w.Failures })},
-	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1", "ERR-2"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
-	{name: "shows-nothing-after-stop", breaks: []string{"OBS-1", "ERR-1", "ERR-6"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "counts-all-runs-as-failures", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "LNG-1", "ERR-2", "STP-9"}, open: showing(func(w *core.WorkerStatus) { w.Failures = w.Runs })},
+	{name: "shows-nothing-after-stop", breaks: []string{"OBS-1", "ERR-1", "ERR-3", "ERR-6", "STP-9"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
 			for i := range list {
