@@ -35,7 +35,7 @@ var failureMutants = []mutant{
 			}
 		}, nil)(opts)
 	}},
-	{name: "does-not-keep-the-error", breaks: []string{"ERR-1", "ERR-2", "ERR-3", "ERR-4", "ERR-5", "OBS-1", "OBS-4"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "does-not-keep-the-error", breaks: []string{"ERR-1", "ERR-2", "ERR-3", "ERR-4", "ERR-5", "OBS-1", "OBS-4", "STP-9"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
 			for _, w := range list {

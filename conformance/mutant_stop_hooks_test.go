@@ -127,7 +127,7 @@ var stopHookMutants = []mutant{
 		}
 	})},
 
-	{name: "keeps-a-stop-to-itself", breaks: []string{"STP-8"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "keeps-a-stop-to-itself", breaks: []string{"STP-8", "STP-9"}, open: altering(func(a *altered, _ *core.Options) {
 		a.around(func(ctx context.Context, run func(context.Context) error) error { return run(deaf{ctx}) })
 	})},
 }
