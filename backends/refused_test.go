@@ -20,16 +20,16 @@ import (
 func TestWhatABackendRefusesIsToldWithItsPlace(t *testing.T) {
 	for _, c := range []struct{ data, environ, want string }{
 		{"backend: asynq\nasynq: {lease: 1ns}", "", "f:2:9: asynq.lease: 1ns is shorter than 1s"},
-		{"backend: asynq\nasynq:\n  url: http://me:secret@host", "", "f:3:3: asynq.url: its scheme is none of redis, "},
+		{"backend: asynq\nasynq:\n  url: http://me:secret@host", "", "f:3:3: asynq.url: its scheme must be one of redis, "},
 		{"backend: asynq\nasynq: {lease: 5s}", "TICKWORK_ASYNQ_LEASE=1ns", "TICKWORK_ASYNQ_LEASE: asynq.lease: 1ns is shorter than 1s"},
 		{"backend: asynq\nasynq: {lease: 5s}", "TICKWORK_ASYNQ_POLL=1s", "TICKWORK_ASYNQ_POLL: asynq.poll: 1s is not between "},
 		{"backend: nats\nnats:\n  storage: file\n  replicas: 9", "", "f:4:3: nats.replicas: 9 is not 1, 3 or 5"},
 		{"backend: nats\nnats:\n  tls:\n    cert: a.pem", "", "f:4:5: nats.tls.cert: is given without a Key"},
 		{"backend: nats\nnats:\n  lease: 5s", "TICKWORK_NATS_TLS_KEY=a.pem", "TICKWORK_NATS_TLS_KEY: nats.tls.key: is given without a Cert"},
-		{"backend: nats\nnats: {user: me, token: secret}", "", "f:2:8: nats.user: one of them is enough, 2 are given (user, token, creds, nkey)\n" +
-			"f:2:18: nats.token: one of them is enough, 2 are given (user, token, creds, nkey)"},
-		{"backend: nats\nnats:\n  creds: file", "TICKWORK_NATS_TOKEN=secret", "TICKWORK_NATS_TOKEN: nats.token: one of them is enough, 2 are given (user, token, creds, nkey)\n" +
-			"f:3:3: nats.creds: one of them is enough, 2 are given (user, token, creds, nkey)"},
+		{"backend: nats\nnats: {user: me, token: secret}", "", "f:2:8: nats.user: set one of them, 2 are set (user, token, creds, nkey)\n" +
+			"f:2:18: nats.token: set one of them, 2 are set (user, token, creds, nkey)"},
+		{"backend: nats\nnats:\n  creds: file", "TICKWORK_NATS_TOKEN=secret", "TICKWORK_NATS_TOKEN: nats.token: set one of them, 2 are set (user, token, creds, nkey)\n" +
+			"f:3:3: nats.creds: set one of them, 2 are set (user, token, creds, nkey)"},
 		{"backend: nats\nnats: {replicas: 2, storage: disk}", "", "f:2:8: nats.replicas: 2 is not 1, 3 or 5\nf:2:21: nats.storage: is neither "},
 		// One that says a text alone.
 		{"backend: fakeredis\nfakeredis: {lease: -1s}", "", "f:2:1: fakeredis: lease must not be negative"},
@@ -59,7 +59,7 @@ func TestWhatABackendRefusesIsToldWithItsPlace(t *testing.T) {
 	cfg = backends.Config{Backend: "nats"}
 	cfg.Set("nats", nats.Config{User: "me", Token: "secret"})
 	_, err = backends.Open(t.Context(), cfg, quiet)
-	assert.EqualError(t, err, "backends: nats: User, Token, Creds, NKey: one of them is enough, 2 are given", "the program's own, which has no line")
+	assert.EqualError(t, err, "backends: nats: User, Token, Creds, NKey: set one of them, 2 are set", "the program's own, which has no line")
 	_, err = backends.OpenURL(t.Context(), "redis://host?lease=1ns", quiet)
 	assert.EqualError(t, err, "backends: asynq.lease: 1ns is shorter than 1s")
 }

@@ -24,13 +24,13 @@ func (cfg Config) validateAccess() error {
 	}
 	switch {
 	case cfg.Client != nil && own != (Config{}):
-		return refuse("Client", errors.New("is set, and so is how to make another connection (URL, User, Password, TLS or a file): use one of the two"))
+		return refuse("Client", errors.New("is set together with settings for another connection (URL, User, Password, TLS or a file): leave out one or the other"))
 	case cfg.URL != "" && cfg.URLFile != "":
-		return refuse("URLFile", errors.New("is set, and so is URL: use one of the two"))
+		return refuse("URLFile", errors.New("is set together with URL: set one of the two"))
 	case cfg.Password != "" && cfg.PasswordFile != "":
-		return refuse("PasswordFile", errors.New("is set, and so is Password: use one of the two"))
+		return refuse("PasswordFile", errors.New("is set together with Password: set one of the two"))
 	case cfg.User != "" && cfg.Password == "" && cfg.PasswordFile == "":
-		return refuse("User", errors.New("is set without a Password or a PasswordFile"))
+		return refuse("User", errors.New("is set without a Password or a PasswordFile: set one of them"))
 	case cfg.TLS.Cert != "" && cfg.TLS.Key == "":
 		return refuse("TLS.Cert", errors.New("is set without a Key"))
 	case cfg.TLS.Key != "" && cfg.TLS.Cert == "":

@@ -182,7 +182,7 @@ func (cfg Config) validate() error {
 	case cfg.Poll < MinPoll || cfg.Poll > cfg.Lease/10:
 		return refuse("Poll", fmt.Errorf("%s is not between %s and a tenth of the lease, %s", cfg.Poll, MinPoll, cfg.Lease/10))
 	case cfg.Concurrency < 0:
-		return refuse("Concurrency", fmt.Errorf("%d is less than none", cfg.Concurrency))
+		return refuse("Concurrency", fmt.Errorf("must not be negative, got %d", cfg.Concurrency))
 	case cfg.Retention != 0 && cfg.Retention < time.Second:
 		return refuse("Retention", fmt.Errorf("%s is shorter than a second", cfg.Retention))
 	case access.LooksLikeURL(cfg.Namespace):

@@ -57,7 +57,7 @@ func urlTarget(cfg Config, files bool) (target, error) {
 			return target{}, refuse("URL", whichParameter(u, err))
 		}
 		if o.MasterName == "" {
-			return target{}, refuse("URL", errors.New("has no master_name, which a Sentinel is asked for"))
+			return target{}, refuse("URL", errors.New("has no parameter master_name, the name of the master to ask the Sentinels for"))
 		}
 		if o.ReplicaOnly || o.RouteByLatency || o.RouteRandomly {
 			return target{}, refuse("URL", errReplicas)
@@ -89,9 +89,9 @@ func checkURL(u *url.URL, scheme, kind string) error {
 	_, known := schemes[u.Scheme]
 	switch {
 	case !known:
-		return fmt.Errorf("its scheme is none of %s", strings.Join(Schemes(), ", "))
+		return fmt.Errorf("its scheme must be one of %s", strings.Join(Schemes(), ", "))
 	case scheme == "unix" && u.Host != "":
-		return errors.New("has a host, and a socket has none: write three slashes, as in unix:///run/redis.sock")
+		return errors.New("has a host, but the URL of a socket has none: write three slashes, as in unix:///run/redis.sock")
 	case scheme == "unix" && strings.Trim(u.Path, "/") == "":
 		return errors.New("has no path of a socket, as in unix:///run/redis.sock")
 	case scheme == "unix":
@@ -99,7 +99,7 @@ func checkURL(u *url.URL, scheme, kind string) error {
 	case u.Host == "":
 		return errors.New("has no host")
 	case strings.Count(u.Path, "/") > 1 || strings.Trim(u.Path, "/0123456789") != "":
-		return errors.New("its path is not the number of a database")
+		return errors.New("its path must be the number of a database, as in /0")
 	case strings.Contains(u.Host, ",") && kind == "":
 		return fmt.Errorf("has several hosts, which are for %s-cluster and %[1]s-sentinel", scheme)
 	}
@@ -132,7 +132,7 @@ func whichParameter(u *url.URL, err error) error {
 			return access.ErrParameter
 		}
 		_, names, _ := strings.Cut(err.Error(), "unexpected option: ")
-		return fmt.Errorf("has an unexpected option: %s; the package comment lists those that there are", names)
+		return fmt.Errorf("has an unknown parameter: %s; the comment of the package asynq lists the known ones", names)
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Query())) {
 		if strings.Contains(err.Error(), " "+name+" ") {
@@ -166,7 +166,7 @@ func (cfg Config) account(u *url.URL, kind string) (account, error) {
 	}
 	switch {
 	case query.Has("username") || query.Has("password"):
-		return account{}, refuse("URL", errors.New("has the parameter username or password, which is for a Sentinel's URL: write them before the @, or use the settings user and password"))
+		return account{}, refuse("URL", errors.New("has the parameter username or password, which only a Sentinel's URL may have: write them before the @, or use the settings user and password"))
 	case u.User != nil && (cfg.User != "" || cfg.Password != ""):
 		return account{}, refuse("Password", errTwice)
 	case u.User != nil:
@@ -175,7 +175,7 @@ func (cfg Config) account(u *url.URL, kind string) (account, error) {
 	return account{user: cfg.User, password: cfg.Password}, nil
 }
 
-var errTwice = errors.New("the URL has a user or a password, and the settings user and password give them too: use one of the two")
+var errTwice = errors.New("the URL has a user or a password, and the settings user and password are set too: use the URL or the settings")
 
 // scrubbed has a client strike the passwords out of its errors: some servers and
 // proxies quote the arguments of a command that they do not know.
@@ -227,7 +227,7 @@ func (cfg Config) applyTLS(c *tls.Config, files bool) error {
 	case cfg.TLS == (TLS{}):
 		return nil
 	case c == nil:
-		return refuse("TLS", errors.New("is set, and the scheme of the URL is one without TLS: use rediss, rediss-cluster or rediss-sentinel"))
+		return refuse("TLS", errors.New("is set, but the scheme of the URL is one without TLS: use rediss, rediss-cluster or rediss-sentinel"))
 	case !files:
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 func (c Config) checkAccess(refuse func(field, format string, args ...any)) {
 	if c.Conn != nil {
 		if c.URL != "" || c.URLFile != "" || c.who() > 0 || c.Password != "" || c.PasswordFile != "" || c.TLS != (TLS{}) || len(c.Options) > 0 {
-			refuse("Conn", "is set, and so is how to make another connection: use one of the two")
+			refuse("Conn", "is set together with settings for another connection (URL, User, Token, Creds, NKey, TLS, Options or a file): leave out one or the other")
 		}
 	}
 	for _, file := range []struct{ field, path, other, text string }{
@@ -33,7 +33,7 @@ func (c Config) checkAccess(refuse func(field, format string, args ...any)) {
 		case access.IsContent(file.path):
 			refuse(file.field, "%w", access.ErrContent)
 		case file.path != "" && file.text != "":
-			refuse(file.field, "is set, and so is %s: use one of the two", file.other)
+			refuse(file.field, "is set together with %s: set one of the two", file.other)
 		}
 	}
 	if c.User == "" && c.Password != "" {
@@ -43,7 +43,7 @@ func (c Config) checkAccess(refuse func(field, format string, args ...any)) {
 		refuse("PasswordFile", "is given without a User")
 	}
 	if n := c.who(); n > 1 {
-		refuse("User, Token, Creds, NKey", "one of them is enough, %d are given", n)
+		refuse("User, Token, Creds, NKey", "set one of them, %d are set", n)
 	}
 	if err := c.checkURL(); err != nil {
 		refuse("URL", "%w", err)
@@ -76,7 +76,7 @@ func (c Config) checkURL() error {
 	case err != nil:
 		return err
 	case servers[0].User != nil && c.who() > 0:
-		return errors.New("says who connects, and so do User, Token, Creds or NKey: use one of the two")
+		return errors.New("has a user or a token, and User, Token, Creds or NKey is set too: use the URL or the settings")
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (c Config) servers() ([]*url.URL, error) {
 		case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
 			return nil, errors.New("does not begin with nats://, tls://, ws:// or wss://")
 		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
-			return nil, errors.New("has more than a host, and a NATS URL has no path, parameters or fragment")
+			return nil, errors.New("has a path or parameters, which a NATS URL must not have")
 		}
 	}
 	return list, nil

@@ -60,7 +60,7 @@ func TestByURLWhatIsWrongIsTold(t *testing.T) {
 		"nats://me:" + secret + "@localhost?lease=never":  "lease",
 		"nats://me:" + secret + "@localhost?storage=disk": "backends: nats.storage: is neither",
 		"nats://me:" + secret + "@localhost?bucket=mine":  "bucket",
-		"nats://me:" + secret + "@localhost/billing":      "backends: nats.url: has more than a host",
+		"nats://me:" + secret + "@localhost/billing":      "backends: nats.url: has a path or parameters",
 		"nats://me:" + secret + "@a,b#billing":            "has a #, and a broker's URL has no fragment",
 		"nats://me:" + secret + "@?namespace=billing":     "backends: nats://… has no host",
 		"tls://me:" + secret + "@localhost?namespace=a*b": "amespace",

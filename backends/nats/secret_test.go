@@ -69,7 +69,7 @@ func TestStartNamesTheFileThatItCannotRead(t *testing.T) {
 		"nats: TokenFile: read /nowhere/t: ":                                 {TokenFile: "/nowhere/t"},
 		"nats: URLFile: read /nowhere/url: ":                                 {URLFile: "/nowhere/url"},
 		"nats: URL: cannot be read for certain":                              {URLFile: written(t, "nats://me:"+awkward+"@host")},
-		"nats: URL: says who connects":                                       {URLFile: written(t, "nats://me:s3cr3t@host"), Token: "s3cr3t"},
+		"nats: URL: has a user or a token":                                   {URLFile: written(t, "nats://me:s3cr3t@host"), Token: "s3cr3t"},
 		"nats: Creds: read /nowhere/creds: ":                                 {Creds: "/nowhere/creds"},
 		"nats: NKey: read " + empty + ": it is empty":                        {NKey: empty},
 		"nats: NKey: read " + wrong + ": ":                                   {NKey: wrong},
