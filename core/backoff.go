@@ -6,8 +6,8 @@ import "time"
 type Backoff interface {
 	// Wait returns the wait after the given number of failed attempts in a
 	// row, which is at least 1. A wait of zero or less is no wait. It may be
-	// called from several goroutines at a time. If it panics, that is logged, and the
-	// wait is the default backoff's (ERR-2).
+	// called from several goroutines at a time. If it panics, the panic is logged and
+	// the default backoff is used (ERR-2).
 	Wait(failures int) time.Duration
 }
 

@@ -6,9 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// Contain calls foreign code, as a worker's function, on a goroutine of its own, and
-// returns its error. A panic, a runtime.Goexit, and an error one of whose methods panics,
-// is returned as a *PanicError (ERR-2). It is for a manager written from scratch.
+// Contain calls foreign code, such as a worker's function, on a goroutine of its own,
+// and returns its error. If f panics or calls runtime.Goexit, or if a method of its
+// error panics, Contain returns a *PanicError (ERR-2). It is for a manager that is
+// written from scratch.
 func Contain(ctx context.Context, f func(context.Context) error) error {
 	return sound(<-isolated(ctx, f))
 }
@@ -78,8 +79,9 @@ func (m *manager) logContained(what string, p *PanicError) {
 	m.opts.Logger.Error("tickwork: panic contained", "in", what, "error", p, "stack", string(p.Stack))
 }
 
-// observe notifies the observers of what does not happen on a run's goroutine: a
-// Goexit in one of them would end the clock, an engine's goroutine, or middleware.
+// observe notifies the observers of an event that does not come on a run's goroutine.
+// It calls them on goroutines of their own: a Goexit in one of them would end the
+// clock, an engine's goroutine, or middleware.
 func (m *manager) observe(e Event) {
 	if len(m.opts.Observers) == 0 {
 		return

@@ -33,12 +33,12 @@ func Logger(ctx context.Context) *slog.Logger {
 	return l
 }
 
-// Stopping returns a channel that is closed when Stop is called on the manager
-// whose run's, or hook's, context this is: well before the context is
-// cancelled, so that a long run can come to a good end (STP-8). A run that stops
-// early for it returns HandBack(err), and its tick is run again on another instance
-// (STP-9); if it returns another error it has failed, and nobody runs the tick again.
-// Outside of a run it is nil, which is never closed.
+// Stopping returns a channel that is closed when Stop is called on the manager of
+// the run or hook that has ctx. That is well before ctx is cancelled, so that a long
+// run can finish in order (STP-8). A run that stops early because of it returns
+// HandBack(err), and another instance runs the tick again (STP-9). A run that returns
+// any other error has failed, and its tick is not run again. Outside of a run and a
+// hook the channel is nil, which is never closed.
 func Stopping(ctx context.Context) <-chan struct{} {
 	stopping, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
 	return stopping
@@ -242,7 +242,8 @@ func (r *run) sleep(d time.Duration) bool {
 	}
 }
 
-// attemptContext is a run's context in one attempt, unless there is only one.
+// attemptContext is a run's context in one attempt. A run that makes only one attempt
+// does without it.
 type attemptContext struct {
 	context.Context
 	tick Tick

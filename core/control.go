@@ -26,11 +26,11 @@ func (m *manager) Trigger(ctx context.Context, name string) (tick Tick, err erro
 }
 
 // Trigger runs the worker once, now or when the run in progress has ended, also
-// while it is paused. It returns the tick that will run: that of the trigger which
-// waits already, if one does (CTL-3, CTL-4). It does not wait for the run. It is
-// Manager.Trigger on this instance, for an engine whose library lets people ask
-// for a run. ErrStopped or ErrNotFound if the worker may not run any more, ErrNotStarted
-// if it may not run yet.
+// while it is paused. It returns the tick that will run; if a trigger already waits,
+// that is its tick (CTL-3, CTL-4). It does not wait for the run. It is Manager.Trigger
+// on this instance, for an engine whose library has a command to run a job now. The
+// error is ErrStopped or ErrNotFound if the worker may not run any more, and
+// ErrNotStarted if it may not run yet.
 func (j *Job) Trigger() (Tick, error) {
 	if j.long != nil {
 		return j.restartLong()
@@ -72,7 +72,7 @@ func (j *Job) refusal() error {
 	return nil
 }
 
-// cluster has the engine do what is to hold for every instance.
+// cluster calls do, an operation of the engine that applies to every instance.
 func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *Job) error) error {
 	if err := do(ctx, j); err != nil {
 		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
@@ -102,7 +102,7 @@ func (m *manager) setPaused(ctx context.Context, op, name string, paused bool) e
 		err = m.cluster.Pause(ctx, j)
 	case m.cluster != nil:
 		err = m.cluster.Resume(ctx, j)
-	case paused && j.isPaused(): // it stays as it is, by whom and since when
+	case paused && j.isPaused(): // keep the first Pause
 	case paused:
 		j.SetPaused(&Pause{By: m.opts.Instance, At: m.opts.Now()})
 	default:

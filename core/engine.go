@@ -27,8 +27,8 @@ import (
 //     wait for a run.
 //   - Nothing of it is left when Stop has returned (STP-6).
 //   - Schedule may be called several times at once for a job. The schedule in force
-//     is then the one that job.Schedule returns after the last call has begun, as a
-//     Clock sees to (CTL-2).
+//     is then the one that job.Schedule returns after the last call has begun. A
+//     Clock does this (CTL-2).
 //
 // An engine may call Go, Skip and Misfire while it holds its own locks: the manager
 // does not call the engine from inside of them.
@@ -68,10 +68,10 @@ type Engine interface {
 //
 //   - Trigger of workers of scope PerCluster. It is delivered as a manual tick, on
 //     one instance that has the worker (CTL-3).
-//   - RunOnStart of these: the first Schedule of a job whose worker has it is the
-//     worker's start on this instance, and triggers it unless another living
-//     instance has the worker (PER-6). It does so when Host.Ready is closed, and
-//     Schedule does not wait for it.
+//   - RunOnStart of workers of scope PerCluster. The first Schedule of a job is the
+//     worker's start on this instance. If the worker has RunOnStart, the engine
+//     triggers it after Host.Ready is closed, unless another living instance has the
+//     worker (PER-6). Schedule does not wait for that.
 //   - Pause and Resume of all workers. A pause is told each instance's job with
 //     job.SetPaused, and slots are skipped with reason paused (CTL-4).
 //   - Long-running workers of scope PerCluster: they are given to Schedule with
@@ -89,8 +89,8 @@ type ClusterEngine interface {
 	Engine
 
 	// Trigger has the worker run once, on any instance that has it, and returns
-	// the tick that will run: the one that waits already, if one does (CTL-3).
-	// For a long-running worker that is up it is the one in progress.
+	// the tick that will run. If a trigger already waits, that is its tick (CTL-3).
+	// If a long-running worker is up, it is the tick in progress.
 	Trigger(ctx context.Context, job *Job) (Tick, error)
 	// Pause has every instance skip the worker's slots until Resume.
 	Pause(ctx context.Context, job *Job) error
@@ -126,8 +126,8 @@ const (
 	// Failed: the run's last attempt failed. Acknowledge the tick, as failed.
 	Failed
 	// Cancelled: Stop or Remove cut the run off, and it has returned (ERR-6), or
-	// it returned HandBack for a Stop (STP-9). Hand the tick back, for another
-	// instance to run (CLU-11).
+	// it returned HandBack during a Stop (STP-9). Hand the tick back, so that
+	// another instance runs it (CLU-11).
 	Cancelled
 	// LeaseLost: the delivery's context was cancelled with ErrLeaseLost, and
 	// the run has returned. Drop it: the tick is another's (CLU-10).

@@ -16,8 +16,8 @@ var (
 	ErrDuplicate = errors.New("a worker of this name exists")
 	// ErrNotFound is said of a name that no worker of this manager has.
 	ErrNotFound = errors.New("no worker of this name")
-	// ErrDisabled is what Trigger answers for a worker that never runs, and what
-	// Trigger, Pause and Resume answer on a disabled manager (CTL-4).
+	// ErrDisabled is returned by Trigger for a disabled worker, and by Trigger,
+	// Pause and Resume on a disabled manager (CTL-4).
 	ErrDisabled = errors.New("the worker or its manager is disabled")
 	// ErrUnsupported is said of what the engine cannot do (REG-6).
 	ErrUnsupported = errors.New("not supported by this engine")
@@ -33,8 +33,8 @@ var (
 	ErrNextNotCalled = errors.New("middleware returned without calling next")
 )
 
-// ErrHandedBack is in the error of a run that returned HandBack (STP-9): a
-// middleware or an observer finds it with errors.Is.
+// ErrHandedBack is wrapped by the error of a run that returned HandBack (STP-9).
+// Middleware and observers find it with errors.Is.
 var ErrHandedBack = errors.New("handed back")
 
 // HandBack marks err as the error of a run that stops early because its manager
@@ -49,9 +49,9 @@ var ErrHandedBack = errors.New("handed back")
 // cut off (CLU-11); the tick of an AtMostOnce worker is not run again. Without a
 // cluster nobody runs it again.
 //
-// The error wraps ErrHandedBack and err, which may be nil. Returned while the
-// manager is not stopping it is an ordinary error: the attempt failed. So is a
-// panic with it.
+// The error wraps ErrHandedBack and err, which may be nil. If it is returned while
+// the manager is not stopping, the attempt has failed. A panic with it is an ordinary
+// panic.
 func HandBack(err error) error { return &handBack{err} }
 
 type handBack struct{ err error }
@@ -115,7 +115,7 @@ func (e *WorkerError) Unwrap() error { return e.Err }
 // read the configuration from somewhere can tell by it where the field stands.
 type ConfigError struct {
 	Engine string // "asynq"
-	Field  string // the field at fault: "Lease", "TLS.Cert" for one in another, or "User, Token" for several that do not go together
+	Field  string // the field at fault: "Lease", "TLS.Cert" for a field of a field, or "User, Token" for several that do not go together
 	Err    error
 }
 
@@ -158,8 +158,8 @@ func (e *invalid) Unwrap() []error {
 // A PanicError is what a panic or a runtime.Goexit in a user's function, or in a
 // method of a user's value, becomes (ERR-2, ERR-3).
 type PanicError struct {
-	// Value is what panic was called with; ErrGoexit for a runtime.Goexit. An error
-	// whose own methods panic is replaced by the *PanicError of that.
+	// Value is the argument of panic, or ErrGoexit for a runtime.Goexit. If it is an
+	// error whose own methods panic, Value is the *PanicError of that second panic.
 	Value any
 	Stack []byte // the stack of the panic, as debug.Stack prints it
 	// In names the method that panicked: "the Error method of *mail.Failure". It is
@@ -191,20 +191,20 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// A StopError says what a Stop, or a Remove, that was cut short by its
-// context's end has cut off (STP-3), and what Stop has left behind (STP-6).
+// A StopError lists the runs that a Stop or a Remove cut off because its context
+// ended (STP-3), and what still goes on after Stop (STP-6).
 type StopError struct {
 	// CutOff lists the workers whose run was cancelled and then returned.
 	CutOff []string
 	// Abandoned lists the workers whose run or hook had not returned at the end
-	// of the grace, and may still be going on.
+	// of the grace. It may still be in progress.
 	Abandoned []string
-	// Unfinished lists the calls of the engine that have not returned, and with
-	// them what the manager was doing: "start", "add worker w", "remove worker w",
-	// "schedule worker w", "stop of engine nats". What the engine holds may be left
-	// (STP-6).
+	// Unfinished lists the operations of the manager in which a call of the engine
+	// has not returned: "start", "add worker w", "remove worker w", "schedule worker
+	// w", "stop of engine nats". The engine may still have goroutines, timers or
+	// connections (STP-6).
 	Unfinished []string
-	// Err is the context's error; nil if no context of a Stop had ended.
+	// Err is the context's error, or nil if the context had not ended.
 	Err error
 
 	op string // "stop" or "remove"
@@ -216,7 +216,7 @@ func (e *StopError) Error() string {
 	if e.Err != nil {
 		b.WriteString(" was cut short: " + e.Err.Error())
 	} else {
-		b.WriteString(" left something behind")
+		b.WriteString(" did not end everything")
 	}
 	list := func(what string, names []string) {
 		if len(names) > 0 {

@@ -74,9 +74,9 @@ const (
 	FeaturePause       Feature = "pause"        // Manager.Pause, Manager.Resume
 )
 
-// What a manager written from scratch may lack in addition. NewManager's has it, whatever
-// the engine. The function that makes the manager, or Start, refuses Options that want
-// what it lacks with ErrUnsupported; Options.Now alone is ignored.
+// The features that only a manager written from scratch may lack: NewManager's has them
+// with every engine. If Options need a feature that the manager lacks, the function that
+// makes the manager, or Start, returns ErrUnsupported; only Options.Now is ignored.
 const (
 	FeatureMiddleware    Feature = "middleware"     // Middleware and AttemptMiddleware, of Options and of Worker
 	FeatureObservers     Feature = "observers"      // Options.Observers
@@ -88,7 +88,7 @@ const (
 
 // Check returns why a manager with these features cannot take a worker: a *WorkerError
 // that is ErrInvalidWorker (REG-3) or ErrUnsupported (REG-6), or nil. A manager written
-// from scratch calls it in Add, with the present time of its clock.
+// from scratch calls it in Add, with the current time of its clock.
 func (f Features) Check(w Worker, now time.Time) error {
 	if field, err := f.check(&w, now); err != nil {
 		return &WorkerError{Op: "add", Worker: w.Name, Field: field, Err: err}

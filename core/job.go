@@ -134,8 +134,8 @@ func (j *Job) Tick(slot time.Time) Tick {
 
 // Misfire applies the worker's misfire policy to a slot that is due and to those
 // before it that were missed, as CatchUp and a Clock report them (PER-7). It returns
-// whether the engine must deliver the slot. What is not to run it counts and
-// reports: the missed slots, and the slot itself if the policy passes over it too.
+// whether the engine must deliver the slot. It counts and reports as skipped the missed
+// slots, and the slot itself if the policy does not run it.
 func (j *Job) Misfire(slot time.Time, missed Slots) (deliver bool) {
 	if missed.N > 0 || j.worker.Misfire == SkipMissed || j.worker.MaxLate > 0 {
 		return j.misfire(slot, missed)
@@ -157,7 +157,7 @@ func (j *Job) misfire(slot time.Time, missed Slots) (deliver bool) {
 }
 
 // Skip counts and reports slots that were not run and will not run (OBS-2). It
-// must be called once for each slot, on one instance of the cluster. Without slots
+// must be called once for each slot, on one instance of the cluster. If slots is empty
 // it does nothing.
 func (j *Job) Skip(slots Slots, reason SkipReason) {
 	if slots.N > 0 {
@@ -168,7 +168,7 @@ func (j *Job) Skip(slots Slots, reason SkipReason) {
 // SkipTick is Skip for one tick, which may be a manual one.
 func (j *Job) SkipTick(tick Tick, reason SkipReason) { j.skip(tick, slotOf(tick), reason) }
 
-// slotOf returns the slot of a tick as Slots: of a manual tick one that is zero.
+// slotOf returns the slot of a tick as Slots. The slot of a manual tick is zero.
 func slotOf(tick Tick) Slots { return OneSlot(tick.Slot) }
 
 func (j *Job) skip(tick Tick, slots Slots, reason SkipReason) {
@@ -280,9 +280,9 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	return Result{}, false
 }
 
-// SetPaused makes the job's slots be skipped, or with nil no more, and cancels a
-// long-running worker's run (CTL-4, LNG-1). With it a ClusterEngine passes on what
-// it learned of a Pause or a Resume on any instance. The Pause is for the status.
+// SetPaused makes the job skip its slots, and cancels the run of a long-running worker
+// (CTL-4, LNG-1). SetPaused(nil) ends that. A ClusterEngine calls it when it learns of
+// a Pause or a Resume on any instance. The status shows p.
 func (j *Job) SetPaused(p *Pause) {
 	paused := p != nil
 	j.mu.Lock()

@@ -34,23 +34,23 @@ type Manager interface {
 	Reschedule(ctx context.Context, name string, s Schedule) error
 
 	// Trigger runs the worker once as soon as it can, on any instance that has
-	// it, beside its schedule. Triggers that come while one is waiting are one
-	// (CTL-3). It does not wait for the run, and returns the tick that will run, by
-	// whose ID the run is found in logs and history: that of the trigger which waits
-	// already, if one does. The tick's Fence, Attempt and Redelivered are not known yet.
+	// it, in addition to its schedule. Triggers that come while one is waiting are
+	// one (CTL-3). Trigger does not wait for the run. It returns the tick that will
+	// run, whose ID is in the logs and the history; if a trigger already waits, that
+	// is its tick. The tick's Fence, Attempt and Redelivered are not known yet.
 	// A long-running worker that is done or in a backoff is run again, after
-	// Resume if it is paused; one that is up stays up, and the tick is the one in
-	// progress. If another instance of the cluster holds its lease, the tick is
-	// the lease's: restarts after a failure keep its fence, but have IDs of their
-	// own. ErrNotFound, ErrDisabled, ErrNotStarted, ErrStopped.
+	// Resume if it is paused. If it is up it stays up, and Trigger returns the tick in
+	// progress. If another instance of the cluster holds the worker's lease, Trigger
+	// returns the tick of the lease: restarts after a failure keep its fence, but have
+	// IDs of their own. ErrNotFound, ErrDisabled, ErrNotStarted, ErrStopped.
 	Trigger(ctx context.Context, name string) (Tick, error)
 
 	// Pause makes the worker skip its slots, with reason paused, until Resume;
 	// they are not made up, Trigger still works, and a run in progress goes
 	// on, but for a long-running worker's, which is cancelled (CTL-4, LNG-1).
-	// It holds for the whole cluster. Pausing what is paused is no error, and
-	// changes nothing. A disabled manager makes no connection, so on it Trigger,
-	// Pause and Resume return ErrDisabled and act on nothing; pause the worker on
+	// It holds for the whole cluster. Pausing a paused worker is no error, and
+	// changes nothing. A disabled manager makes no connection, so its Trigger,
+	// Pause and Resume do nothing and return ErrDisabled; pause the worker on
 	// an instance that is not disabled. ErrNotFound, ErrDisabled, ErrNotStarted,
 	// ErrStopped.
 	Pause(ctx context.Context, name string) error

@@ -6,10 +6,11 @@ import (
 )
 
 // An Observer is notified of what happens in a manager: metrics, traces and tests
-// are built on it. EventBegan and EventEnded come on the run's goroutine, the others
-// on a goroutine that what happened waits for. So an observer must return quickly. It
-// is called from several goroutines at a time; a run's events come in order. A panic
-// and a runtime.Goexit in it are contained and logged (ERR-3).
+// are built on it. EventBegan and EventEnded come on the run's goroutine. The others
+// come on another goroutine, and what happened goes on only when the observer has
+// returned. So an observer must return quickly. It is called from several goroutines
+// at a time; the events of one run come in order. A panic and a runtime.Goexit in it
+// are contained and logged (ERR-3).
 type Observer func(Event)
 
 // An Event is one thing that happened.
@@ -20,33 +21,34 @@ type Event struct {
 	// Due is when a run of Tick is due: the slot plus the worker's jitter. It is zero
 	// if Tick has no slot.
 	Due time.Time
-	// Cause is what the run of Tick comes from; CauseNone for an event of no tick.
+	// Cause is why the run of Tick is made, or CauseNone if the event has no tick.
 	Cause Cause
-	// Context is the innermost context that middleware made: it has the trace to which
-	// the event belongs. Of EventEnded it is that of the middleware around the run, of
-	// EventAttemptFailed that of the middleware around the attempt. Of EventBegan, which
-	// comes before the middleware, it is the run's own. Of an event outside of a run it
-	// is context.Background().
+	// Context has the trace to which the event belongs. For EventEnded it is the
+	// innermost context that the middleware around the run made, for EventAttemptFailed
+	// the innermost one that the middleware around the attempt made. For EventBegan,
+	// which comes before the middleware, it is the run's own context. For an event
+	// outside of a run it is context.Background().
 	Context context.Context
 	// Engine and Instance name the engine and this instance.
 	Engine, Instance string
 	// Result is how a run ended (EventEnded), or what failed (EventAttemptFailed). Its
 	// Attempts is the number of attempts made so far.
 	Result Result
-	// Duration is that of the run (EventEnded).
+	// Duration is how long the run took (EventEnded).
 	Duration time.Duration
-	// Reason, Last and Count are those of EventSkipped: why the slots from Tick.Slot
-	// to Last, Count of them, were not run. Of a single slot Last is Tick.Slot. None
-	// of them ran or will run (OBS-2). Last is in UTC; of a manual tick it is zero.
+	// Reason, Last and Count belong to EventSkipped: the Count slots from Tick.Slot to
+	// Last were not run, for Reason. None of them ran or will run (OBS-2). Last is in
+	// UTC. For a single slot it is Tick.Slot, and for a manual tick it is zero.
 	Reason SkipReason
 	Last   time.Time
 	Count  int
-	// Err is why the broker cannot be reached, nil if it can: at first, once, when
-	// Start has reached it (EventBroker). Or it is why a worker broke (EventBroken).
+	// Err is why the broker cannot be reached, or nil if it can (EventBroker); the
+	// first such event reports that Start has reached it. For EventBroken, Err is why
+	// the worker broke.
 	Err error
 }
 
-// Cause is what a run comes from.
+// Cause is why a run is made.
 type Cause uint8
 
 // The causes.
@@ -94,7 +96,7 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// event returns an event of a worker, without a context.
+// event returns an event of a worker. Its Context is not set.
 func (j *Job) event(kind EventKind, tick Tick) Event {
 	e := Event{Kind: kind, Tick: tick, Engine: j.m.features.Engine, Instance: j.m.opts.Instance}
 	switch {

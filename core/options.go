@@ -14,16 +14,16 @@ type Options struct {
 	// Logger gets what the manager has to say. Nil is slog.Default(). A run
 	// that fails is an error, a missed slot a warning, a run's begin and end
 	// are debug. A panic in its handler, or in a LogValue that the handler calls, is
-	// contained (ERR-3): the record is offered to the handler once more, with the panic,
-	// and without values whose methods it could call.
+	// contained (ERR-3): the handler gets the record once more, with the panic added
+	// and with plain text in place of values that have methods.
 	Logger *slog.Logger
 
 	// Middleware wraps every run, with all its attempts; the first is the outermost
-	// (OBS-4). Worker.Middleware is that of one worker.
+	// (OBS-4). Worker.Middleware does the same for one worker.
 	Middleware []Middleware
 
 	// AttemptMiddleware wraps every attempt, inside of the attempt's Timeout; the first
-	// is the outermost (OBS-4). Worker.AttemptMiddleware is that of one worker.
+	// is the outermost (OBS-4). Worker.AttemptMiddleware does the same for one worker.
 	AttemptMiddleware []Middleware
 
 	// OnError is called once for each run that failed, after its last attempt
@@ -59,9 +59,9 @@ type Options struct {
 
 	// Now is the wall clock. Nil is time.Now. It is for tests that set one
 	// instance's clock apart; timeouts, backoffs and waits are the runtime's. If it
-	// panics when Start reads it, Start fails; if it panics later, that is logged once
-	// and time goes on from its last reading. It must not call the manager, and must
-	// return: a runtime.Goexit in it is not contained.
+	// panics when Start reads it, Start fails. If it panics later, the panic is logged
+	// once, and time goes on from its last reading. It must not call the manager or
+	// runtime.Goexit, which is not contained.
 	Now func() time.Time
 
 	// Disabled makes a manager that lists its workers and runs none, without
@@ -70,23 +70,23 @@ type Options struct {
 }
 
 // Middleware wraps a run: it calls next to go on, exactly once, with its
-// context or one derived from it, and returns next's error, or its own. It is
-// where a scoped dependency (a transaction, a span) is opened, put into the
-// context, and released after (OBS-4). Options.Middleware and Worker.Middleware wrap
-// the run with all its attempts. Options.AttemptMiddleware and
-// Worker.AttemptMiddleware wrap each attempt: it is where a worker that retries has a
-// transaction opened, because a second attempt must not go on with what the first left
-// in one. For them "the run" in what follows is the attempt.
+// context or one derived from it, and returns next's error, or its own. It
+// opens a scoped dependency (a transaction, a span), puts it into the context, and
+// releases it after next (OBS-4). Options.Middleware and Worker.Middleware wrap the
+// run with all its attempts. Options.AttemptMiddleware and Worker.AttemptMiddleware
+// wrap each attempt. If a worker has Retry, open its transaction there: a second
+// attempt must not continue in the transaction of the first. For attempt middleware,
+// "the run" below means the attempt.
 //
-// Before next the context's tick (TickFrom) has attempt 1, and after next the number
-// of attempts that were made.
+// Before next, the context's tick (TickFrom) has attempt 1. After next, it has the
+// number of attempts that were made.
 //
 // A middleware that returns an error without calling next refuses the run,
 // which counts as failed; one that returns nil without calling next fails the
 // run with ErrNextNotCalled. A panic in it is contained. A runtime.Goexit in the
-// worker's function ends the middleware too, unless the worker has Retry: what is
-// deferred is done, and what comes after next is not. So release what you open with
-// defer.
+// worker's function ends the middleware too, unless the worker has Retry: its deferred
+// calls are made, but the code after next is not run. So use defer to release what you
+// open.
 type Middleware func(ctx context.Context, next func(context.Context) error) error
 
 const (

@@ -10,7 +10,7 @@ type WorkerStatus struct {
 	State    State
 	// Running: a run is in progress on this instance, also while the worker is paused.
 	Running bool
-	// Paused is who paused the worker and when; nil unless it is paused.
+	// Paused is the Pause in force, or nil if the worker is not paused.
 	Paused *Pause
 	// Next is the next slot; zero where there is none: the worker is long-running,
 	// over, disabled, or a Delay whose run is in progress, wherever. A paused worker's Next
@@ -18,10 +18,11 @@ type WorkerStatus struct {
 	Next time.Time
 	// Last is the last run that ended, wherever it ran; nil before the first.
 	Last *LastRun
-	// LastSuccess and LastFailure are when the last run that succeeded and the last that
-	// failed have ended; zero for never. ConsecutiveFailures counts the runs that failed
-	// since the last that succeeded. They are of the runs that this instance knows: its
-	// own, and those on other instances that the cluster's records showed it.
+	// LastSuccess is the time at which the last successful run ended, LastFailure the
+	// time at which the last failed run ended; zero for never. ConsecutiveFailures counts
+	// the runs that failed since the last success. All three count the runs that this
+	// instance knows: its own, and those on other instances that it has read from the
+	// cluster's records.
 	LastSuccess, LastFailure time.Time
 	ConsecutiveFailures      uint64
 	// Runs counts the runs that ended here, Failures those of them that failed,
@@ -37,7 +38,7 @@ type WorkerStatus struct {
 	Configured []string
 }
 
-// A Pause is a call of Manager.Pause that holds.
+// A Pause is a call of Manager.Pause that is in force.
 type Pause struct {
 	By string    // the instance on which Pause was called: Options.Instance
 	At time.Time // when, by that instance's clock
@@ -56,8 +57,8 @@ const (
 	StateWaiting
 	// StateBackoff: a long-running worker failed and waits to be run again.
 	StateBackoff
-	// StatePaused: slots are skipped until Resume. A run may still be in progress:
-	// WorkerStatus.Running.
+	// StatePaused: slots are skipped until Resume. WorkerStatus.Running reports
+	// whether a run is still in progress.
 	StatePaused
 	// StateDisabled: listed, never run.
 	StateDisabled
