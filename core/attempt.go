@@ -18,7 +18,7 @@ func (r *run) attempt(ctx context.Context) error {
 			r.innerAttempt = nil
 			err = r.once(ctx, n)
 		case !r.inside:
-			return err // it was not the function that called Goexit
+			return err // middleware called Goexit, not the function
 		}
 		r.inside, r.exited = false, nil
 		if err == nil || r.handsBack(err) {
@@ -45,7 +45,7 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 }
 
-// attemptContext returns the innermost context of an attempt that was made in ctx.
+// attemptContext returns the innermost context of attempt n, which was made in ctx.
 func (r *run) attemptContext(ctx context.Context, n int) context.Context {
 	if r.innerAttempt != nil {
 		return r.innerAttempt
@@ -53,8 +53,8 @@ func (r *run) attemptContext(ctx context.Context, n int) context.Context {
 	return &attemptContext{ctx, r.tickOf(n)}
 }
 
-// once makes one attempt: its timeout, the function, and what is contained. It sets
-// r.final if the error is marked by Permanent.
+// once makes one attempt with its timeout, and contains panics. It sets r.final if the
+// error is marked by Permanent.
 func (r *run) once(ctx context.Context, n int) error {
 	w := &r.job.worker
 	call, isolate := w.Run, false
@@ -84,7 +84,7 @@ func (r *run) once(ctx context.Context, n int) error {
 	}
 	fault, final := examine(err)
 	r.final = final
-	switch p, marked := err.(*permanentError); { //nolint:errorlint // identity: only where the mark is outermost
+	switch p, marked := err.(*permanentError); { //nolint:errorlint // identity: only if the mark is outermost
 	case fault != nil:
 		err = fault
 	case marked:
@@ -96,8 +96,8 @@ func (r *run) once(ctx context.Context, n int) error {
 	return err
 }
 
-// backoff returns the wait after a number of failures. If the user's Backoff panics it
-// is that of the default one.
+// backoff returns the wait after a number of failures. If the user's Backoff panics, it
+// returns the default backoff's.
 func (j *Job) backoff(failures int) time.Duration {
 	b := j.worker.Retry.Backoff
 	switch b.(type) {

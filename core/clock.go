@@ -57,8 +57,8 @@ type alarm struct {
 
 // NewClock returns a running clock that reads now and calls due for each slot
 // that is due, one at a time and a job's in order, from the clock's goroutine:
-// due must not block. Missed are the earlier slots that were passed over; the
-// misfire policy is due's to apply, with job.Misfire.
+// due must not block. Missed are the earlier slots that were not called back. Due must
+// apply the misfire policy, with job.Misfire.
 func NewClock(now func() time.Time, due func(job *Job, slot time.Time, missed Slots)) *Clock {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Clock{
@@ -83,8 +83,8 @@ func (c *Clock) Set(job *Job) {
 	c.clear(job)
 	gen := job.alarm.gen
 	c.mu.Unlock()
-	// The schedule is asked after the entry was cleared, so the call that clears it
-	// last asks the last schedule. The other calls have no effect.
+	// The schedule is read after the entry was cleared, so the call that clears it last
+	// reads the last schedule. The other calls have no effect.
 	schedule := job.Schedule()
 	slot, err := job.Next(present)
 	c.mu.Lock()

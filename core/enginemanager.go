@@ -46,7 +46,7 @@ type manager struct {
 	cluster     ClusterEngine // the engine, if it is one
 	opts        Options       // with a Logger and a Now that do not panic
 	runLogger   *slog.Logger  // the same log, for runs and hooks
-	checkNow    func() error  // returns the panic of the user's Now
+	checkNow    func() error  // returns an error if Options.Now panics
 	features    Features
 	missedAfter time.Duration
 	limit       *limit // nil without MaxConcurrent
@@ -65,7 +65,7 @@ type manager struct {
 	seq     uint64
 	starts  tally  // Start, the Adds and the rearms in progress
 	removes tally  // the Removes in progress
-	hanging []*Job // whose hook has ignored the end of its context, and not returned
+	hanging []*Job // jobs with a hook that ignored the end of its context and has not returned
 	stop    *stop  // nil until Stop
 	orphans []*run // runs of workers that were removed
 

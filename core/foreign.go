@@ -8,12 +8,12 @@ import (
 )
 
 // The methods of a user's values are foreign code: Error, Unwrap, Is and As of an
-// error, which may be a nil pointer in an interface, Next of a schedule, Wait of a
-// Backoff. An error is examined once, where it enters the manager. What is kept,
-// logged, recorded and handed on after that has methods that can be called.
+// error, which may be a nil pointer in an interface; Next of a schedule; Wait of a
+// Backoff. The manager examines an error once, when it gets it. If a method of the
+// error panics, the manager uses a *PanicError in its place from then on.
 
-// ask calls f, which calls methods of a user's value, on a goroutine of its own, and
-// returns the panic or the Goexit that ended it, or nil.
+// ask calls f, which calls methods of a user's value, on a goroutine of its own. It
+// returns the panic or the Goexit that ended f, or nil.
 func ask(f func()) *PanicError {
 	result := make(chan *PanicError, 1)
 	go func() {
@@ -36,8 +36,8 @@ func ask(f func()) *PanicError {
 	return <-result
 }
 
-// describe returns a panic's value if its methods are the runtime's or it has none,
-// and otherwise its text.
+// describe returns the value of a panic, or its text if the value has methods that
+// print it.
 func describe(value any) any {
 	switch value.(type) {
 	case error, fmt.Stringer, fmt.Formatter:
@@ -49,15 +49,14 @@ func describe(value any) any {
 // printed prints a user's value, whatever its methods do.
 func printed(value any) (text string) {
 	defer func() {
-		if recover() != nil { // fmt contains a panic, but not another one in that one's value
+		if recover() != nil { // fmt contains the first panic, but not one while it prints that
 			text = fmt.Sprintf("a %T that cannot be printed", value)
 		}
 	}()
 	return fmt.Sprint(value)
 }
 
-// sound returns err if its methods can be called, and otherwise a *PanicError that
-// names the one that panicked.
+// sound returns err, or a *PanicError that names the method if a method of err panics.
 func sound(err error) error {
 	if err == nil {
 		return nil
@@ -92,13 +91,13 @@ func examine(err error) (fault *PanicError, final bool) {
 
 // An examination walks through an error and those that it wraps.
 type examination struct {
-	method string // that is being called
-	err    error  // whose method it is
+	method string // the method that is being called
+	err    error  // the error that has the method
 	seen   int
-	final  bool // one is marked by Permanent
+	final  bool // one of the errors is marked by Permanent
 }
 
-// mostWrapped bounds a chain of errors: one that wraps itself has no end.
+// mostWrapped bounds a chain of errors: the chain of an error that wraps itself is endless.
 const mostWrapped = 1 << 16
 
 func (e *examination) walk(err error) {
@@ -142,8 +141,8 @@ func unwrap(err error) (inner []error) {
 	return inner
 }
 
-// inError returns the panic in an error's Error method. If the method calls that of a
-// wrapped error which panics, it names the wrapped error's.
+// inError returns the panic in an error's Error method. If the Error method of a wrapped
+// error panics too, inError returns the wrapped error's panic.
 func inError(err error) *PanicError {
 	fault := ask(func() { _ = err.Error() })
 	if fault == nil {
@@ -161,7 +160,7 @@ func inError(err error) *PanicError {
 // method names a method of a value.
 func method(name string, of any) string { return fmt.Sprintf("the %s method of %T", name, of) }
 
-// is is errors.Is of a user's error. An error whose methods panic only now is not it.
+// is is errors.Is for a user's error. It returns false if a method panics.
 func is(err, target error) (same bool) {
 	defer func() { _ = recover() }()
 	return errors.Is(err, target)

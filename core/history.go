@@ -14,15 +14,15 @@ type history struct {
 // plainRun is a LastRun in short, in Unix nanoseconds; its start is never zero.
 type plainRun struct{ slot, start, duration int64 }
 
-// rare is the part of a history that few jobs have, and a trigger that waits.
+// rare is the part of a history that few jobs need, such as a trigger that waits.
 type rare struct {
 	failures, cancels uint64
 	skips             Skips
 	last              *LastRun // nil where it was plain
 	broken            error    // why the worker is StateBroken
 	pause             *Pause   // nil unless the job is paused
-	rearms            uint8    // calls of rearm that have not been followed yet: 1, or 2 for more
-	success, failure  int64    // when the last of each ended, in Unix nanoseconds; success may be older than a plain run
+	rearms            uint8    // calls of rearm that are not done yet; 2 means two or more
+	success, failure  int64    // when the last success and the last failure ended, in Unix nanoseconds; a plain run may be a later success
 	streak            uint64   // failures in a row
 	pending           Tick     // the trigger that waits for the run in progress to end; zero for none
 }
@@ -68,7 +68,7 @@ func (h *history) setBroken(err error) {
 	}
 }
 
-// takePending returns the trigger that waits, if one does; it waits no more.
+// takePending removes and returns the trigger that waits, if there is one.
 func (h *history) takePending() (tick Tick, ok bool) {
 	if h.rare == nil || h.rare.pending.Manual == "" {
 		return Tick{}, false

@@ -178,8 +178,8 @@ func (j *Job) skip(tick Tick, slots Slots, reason SkipReason) {
 	j.skipped(tick, slots, reason, delay)
 }
 
-// skipLocked counts, and returns whether a Delay's next slot counts from now,
-// because no run will end from which it could. j.mu is held.
+// skipLocked counts the skip. It returns whether a Delay's next slot counts from now,
+// because no run is in progress from whose end it could count. j.mu is held.
 func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	j.more().skips.add(reason, n)
 	if !isDelay(j.worker.Schedule) || j.cur != nil || j.phase != live {
@@ -189,8 +189,8 @@ func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	return true
 }
 
-// skipped logs a skip and notifies the observers; tick is that of the first of the
-// slots. j.mu is not held.
+// skipped logs a skip and notifies the observers. Tick is the tick of the first slot.
+// j.mu is not held.
 func (j *Job) skipped(tick Tick, slots Slots, reason SkipReason, rearm bool) {
 	j.m.logSkip(tick, slots, reason)
 	if len(j.m.opts.Observers) > 0 {
@@ -372,8 +372,8 @@ func (j *Job) Broke(err error) {
 	j.reportBroken(Tick{Worker: j.worker.Name}, scheduleBroke, err)
 }
 
-// settle records what came of asking the schedule for its next slot: it goes on,
-// is over, or misbehaved.
+// settle records the answer of the schedule when it was asked for its next slot: whether
+// it goes on, is over, or misbehaved.
 func (j *Job) settle(slot time.Time, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

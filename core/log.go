@@ -54,7 +54,7 @@ func (m *manager) logEnded(r *run, result Result) {
 	m.opts.Logger.LogAttrs(r.innermost(), level, message, attrs...)
 }
 
-// logSkip logs slots that were skipped; tick is that of the first.
+// logSkip logs slots that were skipped. Tick is the tick of the first slot.
 func (m *manager) logSkip(tick Tick, slots Slots, reason SkipReason) {
 	level := slog.LevelInfo
 	if reason == ReasonMissed || reason == ReasonRefused {

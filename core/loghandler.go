@@ -10,12 +10,12 @@ import (
 )
 
 // safeHandler is the handler of Options.Logger. A panic in the handler, or in a LogValue
-// that it calls, ends neither the process nor the run whose record it is (ERR-2, ERR-3).
+// that it calls, does not end the process or the run that logs (ERR-2, ERR-3).
 type safeHandler struct {
 	handler slog.Handler
-	// apart: the handler is called on a goroutine of its own, which a Goexit ends. It is
-	// for what the manager and the engine log. A run logs on its own goroutine, which is
-	// cheaper, and a Goexit there is the run's.
+	// apart: the handler is called on a goroutine of its own, so that a Goexit ends only
+	// that. The manager and the engine log this way. A run logs on its own goroutine,
+	// which is cheaper; a Goexit of the handler is then a Goexit of the run.
 	apart bool
 	lost  *sync.Once // reports on standard error that records are lost
 }
@@ -29,7 +29,7 @@ func safeLoggers(l *slog.Logger) (manager, runs *slog.Logger) {
 	return slog.New(&own), runs
 }
 
-// Enabled implements slog.Handler. If the handler panics the record is offered to it.
+// Enabled implements slog.Handler. It returns true if the handler panics.
 func (h *safeHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	defer func() {
 		if recover() != nil {
@@ -39,8 +39,8 @@ func (h *safeHandler) Enabled(ctx context.Context, level slog.Level) (enabled bo
 	return h.handler.Enabled(ctx, level)
 }
 
-// Handle implements slog.Handler. A record at which the handler panics is offered once
-// more, with the panic, and without values whose methods the handler could call.
+// Handle implements slog.Handler. If the handler panics, it gets the record once more,
+// with the panic added and with plain text in place of values that have methods.
 func (h *safeHandler) Handle(ctx context.Context, r slog.Record) error {
 	fault, err := h.handle(ctx, r)
 	if fault == nil {
@@ -79,8 +79,8 @@ func (h *safeHandler) handleApart(ctx context.Context, r slog.Record) (fault *Pa
 	return fault, err
 }
 
-// WithAttrs implements slog.Handler. If the handler panics it is offered the attributes
-// as plain text, and otherwise does without them.
+// WithAttrs implements slog.Handler. If the handler panics, it gets the attributes once
+// more as plain text. If it panics again, they are left out.
 func (h *safeHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if with, ok := h.derive(func() slog.Handler { return h.handler.WithAttrs(attrs) }); ok {
 		return with
@@ -93,13 +93,14 @@ func (h *safeHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return with
 }
 
-// WithGroup implements slog.Handler. If the handler panics there is no group.
+// WithGroup implements slog.Handler. If the handler panics, the group is left out.
 func (h *safeHandler) WithGroup(name string) slog.Handler {
 	with, _ := h.derive(func() slog.Handler { return h.handler.WithGroup(name) })
 	return with
 }
 
-// derive returns a handler with another inside, or h itself if making that panics.
+// derive returns a copy of h around the handler that make returns. If make panics or
+// returns nil, it returns h and false.
 func (h *safeHandler) derive(make func() slog.Handler) (with *safeHandler, ok bool) {
 	with = h
 	defer func() { _ = recover() }()
@@ -112,9 +113,9 @@ func (h *safeHandler) derive(make func() slog.Handler) (with *safeHandler, ok bo
 	return &derived, true
 }
 
-// plainAttr returns an attribute that has no methods of a user's: texts and numbers as
-// they are, an error and a Stringer as text, and of another value its type, since it may
-// hold what is not to be logged.
+// plainAttr returns an attribute without foreign methods. Texts and numbers are kept. An
+// error and a Stringer become text. Any other value becomes the name of its type, because
+// it may hold a secret.
 func plainAttr(a slog.Attr) slog.Attr {
 	value := a.Value.Resolve() // which contains a panic
 	switch value.Kind() {

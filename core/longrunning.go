@@ -119,8 +119,8 @@ func (j *Job) startLong() {
 }
 
 // restartLong is Trigger for a long-running worker that each instance runs for
-// itself: it ends a backoff, and runs again one that was done, after Resume if it
-// is paused. One that is up stays up. It returns the tick that runs then.
+// itself. It ends a backoff, and runs a worker that is done again, after Resume if it
+// is paused. A worker that is up stays up. It returns the tick that runs.
 func (j *Job) restartLong() (Tick, error) {
 	for {
 		if err := j.refusal(); err != nil {
@@ -139,7 +139,8 @@ func (j *Job) restartLong() (Tick, error) {
 	}
 }
 
-// afterPause returns the tick with which a worker that is paused begins at Resume.
+// afterPause returns the tick that a paused worker runs at Resume; false if the worker is
+// not paused.
 func (j *Job) afterPause() (tick Tick, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -153,10 +154,9 @@ func (j *Job) afterPause() (tick Tick, ok bool) {
 	return x.pending, true
 }
 
-// Hurry ends the backoff of a long-running worker that this instance leads: it
-// is what a Trigger means to it. It returns the tick in progress or, after a
-// backoff, the one that begins now; false if this instance does not lead the
-// worker.
+// Hurry ends the backoff of a long-running worker that this instance leads. A Trigger
+// of such a worker calls it. It returns the tick in progress or, after a backoff, the
+// tick that begins now. It returns false if this instance does not lead the worker.
 func (j *Job) Hurry() (tick Tick, ok bool) {
 	if j.long == nil {
 		return Tick{}, false
@@ -179,8 +179,8 @@ func (j *Job) Hurry() (tick Tick, ok bool) {
 	return tick, true
 }
 
-// longEnded decides what comes after a run of a long-running worker. Until it has
-// decided, the run is the one in progress: a Trigger does not begin another.
+// longEnded decides what follows a run of a long-running worker. Until then the run
+// counts as in progress, so that a Trigger does not begin another.
 func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	var wait time.Duration
 	n, most := j.failuresAfter(r), j.worker.Retry.MaxAttempts
@@ -192,7 +192,7 @@ func (j *Job) longEnded(r *run, result Result, cancelled bool) {
 	j.cur = nil
 	switch {
 	case j.phase != live || result.Outcome == Refused || j.m.isStopping():
-	case cancelled || j.paused: // by Pause, or since the lead is lost
+	case cancelled || j.paused: // by Pause, or because the lead is lost
 		j.long.failures = 0
 	case result.Outcome == Succeeded:
 		j.finished = true

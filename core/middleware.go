@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// chain is the middleware around one run's attempts, or around one attempt, and keeps it
-// to its contract: next is called once, with a context derived from the one given,
-// and the run is not over while its function is (OBS-4).
+// chain is the middleware around one run's attempts, or around one attempt. It enforces
+// the contract: next is called once, with a context derived from the one given, and the
+// run does not end before its function has returned (OBS-4).
 type chain struct {
 	run       *run
 	attempt   *attemptContext // nil around the run
-	all, some []Middleware    // the manager's, and inside of it the worker's
+	all, some []Middleware    // the manager's, and inside of that the worker's
 
 	mu     sync.Mutex
 	called bool
 	closed bool  // the outermost middleware has returned
-	over   bool  // so have the attempts
+	over   bool  // the attempts have returned
 	exited error // the Goexit that ended them
 	inner  context.Context
 	inside chan struct{} // closed when the attempts are over; made if somebody waits
@@ -47,8 +47,8 @@ func (r *run) attemptChain(a *attemptContext) *chain {
 	return &chain{run: r, attempt: a, all: all, some: some}
 }
 
-// execute runs the whole chain. A Goexit in a middleware, or in the function, ends the
-// run's goroutine, which run.exit sees to, after what is deferred here.
+// execute runs the whole chain. A Goexit in a middleware or in the function ends the
+// run's goroutine: the call deferred here is made, then run.exit continues the run.
 func (c *chain) execute(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -100,8 +100,8 @@ func (c *chain) open(ctx context.Context) error {
 	return nil
 }
 
-// leave ends the attempts. They did not return if the function called Goexit, which a
-// middleware that calls next on another goroutine may not notice.
+// leave records that the attempts ended. If they did not return, the function called
+// Goexit. A middleware that calls next on another goroutine may not notice that.
 func (c *chain) leave(returned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +134,7 @@ func (c *chain) through(ctx context.Context, i int) error {
 	return err
 }
 
-// call calls what the chain is around.
+// call calls what the chain wraps: the function, or the run's attempts.
 func (c *chain) call(ctx context.Context) error {
 	if c.attempt != nil {
 		return protect(ctx, c.run.job.worker.Run)

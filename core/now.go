@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// safeNow is Options.Now, contained: if it panics, time goes on from its last reading
-// with the runtime's clock.
+// safeNow contains Options.Now: if it panics, time goes on from its last reading with
+// the runtime's clock.
 type safeNow struct {
 	now    func() time.Time
 	logger *slog.Logger
-	ahead  atomic.Int64 // of the runtime's clock, in nanoseconds, at the last reading
+	ahead  atomic.Int64 // how far now was ahead of the runtime's clock at the last reading, in nanoseconds
 	fault  atomic.Pointer[PanicError]
 }
 
-// containNow returns a clock that does not panic, and what checks at Start whether now
-// does. The runtime's own clock, which is the default, needs neither.
+// containNow returns a clock that does not panic, and a check for Start, which returns
+// an error if now panics. If now is nil, the clock is the runtime's.
 func containNow(now func() time.Time, logger *slog.Logger) (contained func() time.Time, check func() error) {
 	if now == nil {
 		return time.Now, func() error { return nil }
@@ -39,7 +39,8 @@ func (s *safeNow) read() (t time.Time) {
 	return t
 }
 
-// panicked keeps the first panic and has it logged: not here, since a lock may be held.
+// panicked keeps the first panic and logs it on another goroutine, because the caller may
+// hold a lock.
 func (s *safeNow) panicked(fault *PanicError) {
 	if s.fault.CompareAndSwap(nil, fault) {
 		go s.logger.Error("tickwork: Options.Now panicked, and time goes on from its last reading", "error", fault, "stack", string(fault.Stack))

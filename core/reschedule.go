@@ -78,8 +78,8 @@ func (m *manager) reschedule(j *Job) {
 }
 
 // rearm is reschedule after a skip, on a goroutine of its own: an engine may report
-// a skip while it holds a lock that its Schedule takes. One call at a time is made
-// for a worker, and Stop waits for it.
+// a skip while it holds a lock that its Schedule takes. It makes one call at a time
+// for a worker, and Stop waits for that call.
 func (m *manager) rearm(j *Job) {
 	j.mu.Lock()
 	x := j.more()

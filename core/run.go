@@ -35,7 +35,7 @@ type run struct {
 
 	place place // under MaxConcurrent; guarded by the limit's mutex
 
-	attempts atomic.Uint32 // that were made, the present one included
+	attempts atomic.Uint32 // how many were made, the current one included
 }
 
 // progress is of the run's own goroutine, which uses it again for its next run.
@@ -47,11 +47,11 @@ type progress struct {
 	final    bool // the error was marked Permanent
 	cutShort bool // Stop or Remove ended a wait between two attempts
 
-	event  Event  // that the observers are notified of
-	told   int    // how many of them were
-	within string // the foreign code that is being called, if a Goexit in it does not end the run
+	event  Event  // the event for the observers
+	told   int    // how many observers have had it
+	within string // the foreign code that is being called, if the run continues after a Goexit in it
 
-	inner, innerAttempt context.Context // that the middleware around the run and the attempt made; nil for none
+	inner, innerAttempt context.Context // the contexts that the middleware around the run and the attempt made; nil for none
 
 	inside bool  // the worker's function is being called on this goroutine
 	exited error // the Goexit in an attempt, or in the middleware
@@ -158,7 +158,7 @@ func (r *run) execute() error {
 	switch {
 	case c == nil:
 		return r.attempt(r)
-	case r.exited != nil: // it has ended the middleware too
+	case r.exited != nil: // the Goexit has ended the middleware too
 		return r.exited
 	}
 	return sound(c.execute(r))
@@ -172,9 +172,8 @@ func (r *run) innermost() context.Context {
 	return r
 }
 
-// end records the outcome and logs it. The observers and the handler come after it,
-// and the worker is released last, so that they see the status, and Stop waits for
-// them.
+// end records the outcome and logs it. The observers and OnError are called after it, so
+// that they see the new status. The worker is released last, so that Stop waits for them.
 func (r *run) end(err error) {
 	j := r.job
 	r.stage, r.outcome = handled, Result{Outcome: Failed, Err: err} // if the clock calls Goexit
@@ -266,8 +265,8 @@ func (r *run) release(result Result) {
 	cancelled := r.close()
 	j.mu.Lock()
 	abandoned := r.abandoned
-	var next *run      // of the trigger that waited: claimed now, lest another trigger or a slot comes before it
-	if j.long == nil { // else longEnded does it
+	var next *run      // the run of the trigger that waited; it claims the worker now, before another trigger or a slot can
+	if j.long == nil { // for a long-running worker longEnded does it
 		j.cur = nil
 		if tick, ok := j.takePending(); ok && j.phase == live {
 			next = newRun(j, tick, context.Background(), nil)

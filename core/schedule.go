@@ -244,8 +244,8 @@ func advance(s Schedule, after time.Time) (time.Time, error) {
 	return slot, nil
 }
 
-// latest returns the last slot of s in [first, now], where first is a slot at or
-// before now, and the slots from first on that lie before it.
+// latest returns the last slot of s in [first, now], and the slots from first on that are
+// before it. First must be a slot at or before now.
 func latest(s Schedule, first, now time.Time) (slot time.Time, missed Slots, err error) {
 	if fault := askSchedule(s, func() { slot, missed, err = lookBack(s, first, now) }); fault != nil {
 		return time.Time{}, Slots{}, fmt.Errorf("the schedule, asked for the latest slot at %s: %w", now.UTC().Format(time.RFC3339Nano), fault)
@@ -267,8 +267,7 @@ func lookBack(s Schedule, first, now time.Time) (slot time.Time, missed Slots, e
 	return slot, Slots{First: first, Last: last, N: max(n, 1)}, err
 }
 
-// prev returns the last slot of s in [first, at], where first is a slot at or
-// before at.
+// prev returns the last slot of s in [first, at]. First must be a slot at or before at.
 func prev(s Schedule, first, at time.Time) (time.Time, error) {
 	p, ok := s.(interface{ Prev(time.Time) time.Time })
 	if !ok {
@@ -282,13 +281,13 @@ func prev(s Schedule, first, at time.Time) (time.Time, error) {
 	return slot, nil
 }
 
-// CatchUp finds what is to be delivered by an engine that wakes for a slot: first
-// is the slot that it waited for, at or before now, which is the instance's now
-// less the job's jitter. It returns the last slot in [first, now], those from
-// first on that lie before it, and the one that follows, zero where there is none.
-// For a Delay that is first itself, and nothing follows before its run has ended.
-// Where the schedule misbehaves slot is first, and the error is to be reported with
-// Job.Broke. A Clock does this by itself.
+// CatchUp finds what an engine must deliver when it wakes for a slot. First is the
+// slot that it waited for. Now is the instance's time less the job's jitter, and not
+// before first. CatchUp returns the last slot in [first, now], the missed slots from
+// first on that are before it, and the slot that follows it, which is zero if there
+// is none. For a Delay, slot is first, and following is zero because it depends on the
+// end of the run. If the schedule misbehaves, slot is first, and the engine must report
+// err with Job.Broke. A Clock does all this.
 func CatchUp(s Schedule, first, now time.Time) (slot time.Time, missed Slots, following time.Time, err error) {
 	if isDelay(s) {
 		return first, Slots{}, time.Time{}, nil

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// spec is what a job keeps of its Worker, whose fields it has. What few workers have is
-// apart, so that a job is small (layout_test.go).
+// spec has the fields of a job's Worker. Fields that few workers set are in rest, so
+// that a job is small (layout_test.go).
 type spec struct {
 	Name       string
 	Schedule   Schedule
@@ -24,14 +24,14 @@ type spec struct {
 	*rest
 }
 
-// rest are the fields that few workers have.
+// rest has the fields that few workers set.
 type rest struct {
 	Middleware        []Middleware
 	AttemptMiddleware []Middleware
 	OnStart, OnStop   func(context.Context) error
 }
 
-// noRest is that of most workers. It is never changed.
+// noRest is the rest of most workers. It is never changed.
 var noRest rest
 
 func specOf(w Worker) spec {
@@ -45,7 +45,7 @@ func specOf(w Worker) spec {
 	return s
 }
 
-// worker returns the Worker.
+// worker returns the fields as a Worker.
 func (s *spec) worker() Worker {
 	return Worker{
 		Name: s.Name, Schedule: s.Schedule, Run: s.Run, Timeout: s.Timeout, Retry: s.Retry,

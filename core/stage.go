@@ -18,8 +18,8 @@ const (
 	executing       // middleware, attempts
 	recorded        // the observers are notified
 	handling        // OnError
-	handled         // the worker is to be released
-	releasing       // the run does nothing more
+	handled         // the worker must be released
+	releasing       // the run is over
 )
 
 // proceed takes the run from its stage to its end, on its goroutine.
@@ -49,9 +49,8 @@ func (r *run) proceed() {
 	}
 }
 
-// exit takes up the run if its goroutine ends before the run did, because foreign
-// code called runtime.Goexit: what is left of the run is done in what the goroutine
-// still does, its deferred calls.
+// exit continues the run if foreign code called runtime.Goexit. The goroutine then makes
+// only its deferred calls, and exit is one of them.
 func (r *run) exit() {
 	if r.stage == releasing {
 		return
@@ -67,7 +66,7 @@ func (r *run) exit() {
 	}
 }
 
-// notify calls the observers that were not called yet with the run's event.
+// notify calls the observers that have not had the run's event yet.
 func (r *run) notify() {
 	for r.told < len(r.job.m.opts.Observers) {
 		r.told++

@@ -216,11 +216,11 @@ func (m *manager) goLive(ctx context.Context, j *Job) error {
 	return nil
 }
 
-// runOnStart triggers a worker that has gone live, if it runs on start and the engine
-// does not decide about that.
+// runOnStart triggers a worker with RunOnStart that has gone live, unless the engine
+// decides about that.
 func (m *manager) runOnStart(j *Job) {
 	if j.worker.RunOnStart && !j.worker.Disabled && !m.opts.Disabled && j.long == nil && !j.led() {
-		_, _ = j.Trigger() // one that may not run any more does not
+		_, _ = j.Trigger() // it fails if the worker may not run any more
 	}
 }
 
@@ -302,7 +302,7 @@ func (h hookContext) Value(key any) any {
 	return h.Context.Value(key)
 }
 
-// brokerState is what was reported of the broker last.
+// brokerState is what was last reported about the broker.
 type brokerState = int32
 
 const (

@@ -90,8 +90,8 @@ func (m *manager) shutdown() error {
 	return errors.Join(report, err)
 }
 
-// leftovers adds to the report what does not end: hooks, and the engine's Stop.
-// Some of it may be left by a Start that failed.
+// leftovers adds to the report the hooks and the engine's Stop that have not returned.
+// A Start that failed may have called them.
 func (m *manager) leftovers(report *StopError) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -240,7 +240,7 @@ func (m *manager) stopEngine() (wait func() error) {
 	}
 }
 
-// errEngineHangs says that the engine's Stop ignored the end of its context.
+// errEngineHangs is the error of an engine's Stop that ignored the end of its context.
 var errEngineHangs = errors.New("did not stop within the grace after the end of its context")
 
 // stopHooks runs OnStop in reverse order of Add (STP-5). That of a worker whose
@@ -267,10 +267,10 @@ func (m *manager) stopHook(j *Job) error {
 	return m.shutDown(ctx, j)
 }
 
-// tally has the operations in progress that Stop waits for. m.mu guards it.
+// tally lists the operations in progress that Stop waits for. m.mu guards it.
 type tally struct {
 	ops  []string      // what each does: "start", "remove worker w"
-	zero chan struct{} // closed when there are none any more; made by await
+	zero chan struct{} // closed when the last operation ends; made by await
 }
 
 // beginOp enters an operation, unless the manager is stopped.
@@ -295,10 +295,10 @@ func (m *manager) end(t *tally, op string) {
 	}
 }
 
-// await waits until no operation is in progress; none begins any more. They end
-// soon once Stop was called, because their runs and hooks are ended or given up. If
-// an engine hangs in one there is a limit after the cut: then await returns what
-// has not ended.
+// await waits until no operation is in progress. None begins after Stop was called, and
+// those in progress end soon, because their runs and hooks are ended or given up. If the
+// engine hangs in one, await gives up two graces and a second after the cut, and returns
+// the operations that have not ended.
 func (m *manager) await(t *tally) (unfinished []string) {
 	m.mu.Lock()
 	if len(t.ops) == 0 {
@@ -325,8 +325,8 @@ func (m *manager) await(t *tally) (unfinished []string) {
 	return slices.Clone(t.ops)
 }
 
-// hangs keeps a worker's hook in Stop's sight that ignores the end of its
-// context, until it returns.
+// hangs lists a worker in m.hanging, for Stop to report, until its hook returns. The hook
+// has ignored the end of its context.
 func (m *manager) hangs(j *Job, returned <-chan error) {
 	m.mu.Lock()
 	m.hanging = append(m.hanging, j)
