@@ -72,14 +72,6 @@ func (j *Job) refusal() error {
 	return nil
 }
 
-// cluster calls do, an operation of the engine that applies to every instance.
-func cluster(ctx context.Context, op string, j *Job, do func(context.Context, *Job) error) error {
-	if err := do(ctx, j); err != nil {
-		return &WorkerError{Op: op, Worker: j.worker.Name, Err: err}
-	}
-	return nil
-}
-
 // Pause implements Manager.
 func (m *manager) Pause(ctx context.Context, name string) error {
 	return m.setPaused(ctx, "pause", name, true)

@@ -175,7 +175,8 @@ func (*deaf) Start(ctx context.Context, _ core.Host) error { <-ctx.Done(); retur
 
 func TestRunRefusesNil(t *testing.T) {
 	m := &recorder{}
-	require.EqualError(t, core.Run(nil, m, 0), "tickwork: run: the context is nil") //nolint:staticcheck // that is what is tested
+	var none context.Context
+	require.EqualError(t, core.Run(none, m, 0), "tickwork: run: the context is nil")
 	require.EqualError(t, core.Run(t.Context(), nil, 0), "tickwork: run: the manager is nil")
 	assert.Zero(t, m.starts+m.stops)
 }
