@@ -47,9 +47,9 @@ type candidate struct {
 	fails   int         // operations that failed in a row
 	retry   func()      // stops the timer after which it is looked at again
 	taking  string      // the trigger that is being claimed
-	unread  bool        // the records are such as cannot be read
-	paused  *core.Pause // as the job was told
-	telling sync.Mutex  // held while the job is told; before mu
+	unread  bool        // this version cannot read the records
+	paused  *core.Pause // the argument of the last job.SetPaused
+	telling sync.Mutex  // held while job.SetPaused is called; locked before mu
 
 	// With a Dispatcher.
 	toDispatch  time.Time // the latest slot that is due and not dispatched

@@ -11,10 +11,10 @@ import (
 // A plan is the run that a claim is for.
 type plan struct {
 	tick        core.Tick
-	missed      core.Slots // before it
+	missed      core.Slots // missed before the tick's slot
 	redelivered bool       // an earlier run of the tick began
-	repeated    bool       // it is the tick of the record already
-	trigger     string     // the trigger that it takes
+	repeated    bool       // the record has the tick already
+	trigger     string     // the trigger that the run answers
 }
 
 // claim takes the lease for a run.
@@ -101,8 +101,8 @@ func (e *engine) fence(lease Lease) uint64 {
 	return max(lease.Fence+1, uint64(e.pulse.brokerNow().UnixMicro()))
 }
 
-// skip records that slots are passed over, and the one instance whose record it is
-// reports it (OBS-2).
+// skip records that slots are skipped. The one instance whose write succeeds reports the
+// skip (OBS-2).
 func (c *candidate) skip(v view, slots core.Slots, reason core.SkipReason) func() error {
 	return func() error {
 		if !c.e.mayHold() {
@@ -249,7 +249,7 @@ func (c *candidate) release(h *hold) error {
 	return err
 }
 
-// A skipping is slots that are skipped, and why.
+// A skipping has slots that are skipped, and the reason.
 type skipping struct {
 	slots  core.Slots
 	reason core.SkipReason
@@ -257,10 +257,10 @@ type skipping struct {
 
 func (c *candidate) report(s skipping) { c.job.Skip(s.slots, s.reason) }
 
-// passedUnseen returns the slots that fell due in a run that has ended, and of which
-// no alarm has told, since Stop or Remove has ended them: they overlapped with it, too
-// (PER-5). After one that is to run again whoever runs it counts. A release that is
-// tried again is that of the same slots.
+// passedUnseen returns the slots that fell due during a run that has ended, but for which
+// no alarm went off because Stop or Remove had ended the alarms. They overlapped with the
+// run too (PER-5). If the tick must run again, the instance that runs it counts them. A
+// release that is retried has the same slots.
 func (c *candidate) passedUnseen(h *hold, lease Lease) skipping {
 	c.mu.Lock()
 	gone, paused, before := c.gone, c.control.Paused, h.unseen

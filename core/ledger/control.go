@@ -13,7 +13,7 @@ import (
 )
 
 // Trigger implements core.ClusterEngine. The control record holds the tick, so that
-// every instance knows the one that waits.
+// every instance knows which tick waits.
 func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) {
 	if c := e.find(job.Name()); c != nil {
 		if tick, waits := c.waitingTrigger(); waits {
@@ -21,11 +21,11 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) 
 		}
 	}
 	fresh := core.ManualTick(job.Name())
-	var tick core.Tick // of the trigger in the record that is written, or found there
+	var tick core.Tick // of the trigger that is written to the record or found in it
 	wrote, err := e.request(ctx, job.Name(), func(lease Lease, next *Control) bool {
 		tick = fresh
 		switch {
-		case job.LongRunning() && lease.Running && !next.Paused: // its instance ends a backoff; a worker that is up stays up
+		case job.LongRunning() && lease.Running && !next.Paused: // the instance that runs it ends a backoff; a worker that is up stays up
 			tick.Manual, tick.Fence = lease.Manual, lease.Fence
 		case e.triggerPending(lease, *next, job.Name()):
 			tick.Manual = next.Trigger
@@ -38,7 +38,7 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) 
 		return core.Tick{}, err
 	}
 	if job.LongRunning() {
-		if running, here := job.Hurry(); here { // else it waits, or another instance hurries it
+		if running, here := job.Hurry(); here { // otherwise it waits, or another instance calls Hurry
 			return running, nil
 		}
 		return tick, nil
@@ -49,13 +49,13 @@ func (e *engine) Trigger(ctx context.Context, job *core.Job) (core.Tick, error) 
 	return tick, nil
 }
 
-// triggerPending returns whether a trigger was asked for and has not begun, with which
-// another would be one (CTL-3).
+// triggerPending returns whether the run of a trigger has not begun yet, so that a
+// further trigger is the same one (CTL-3).
 func (e *engine) triggerPending(lease Lease, control Control, worker string) bool {
 	return control.Trigger != "" && (control.Trigger != lease.Trigger || e.takes(lease, worker))
 }
 
-// dispatchTrigger gives a trigger that is in the control record to the dispatcher, if
+// dispatchTrigger gives a trigger, which is in the control record, to the dispatcher if
 // there is one.
 func (e *engine) dispatchTrigger(ctx context.Context, tick core.Tick) {
 	if e.cfg.Dispatcher == nil {
@@ -68,8 +68,8 @@ func (e *engine) dispatchTrigger(ctx context.Context, tick core.Tick) {
 	}
 }
 
-// waitingTrigger returns the tick of a trigger that was taken here and whose run
-// has not begun, because it waits for its turn under MaxConcurrent.
+// waitingTrigger returns the tick of a trigger that this instance has claimed, if its
+// run waits for its turn under MaxConcurrent.
 func (c *candidate) waitingTrigger() (tick core.Tick, ok bool) {
 	c.mu.Lock()
 	h := c.hold

@@ -160,7 +160,7 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 		c.sleepUntil(time.Now().Add(wait)) // the clock's alarm comes before
 		return nil
 	}
-	first := missed.With(slot).First // a later one, too, is not waited for anew
+	first := missed.With(slot).First // the wait counts from the first slot; a later one does not begin it again
 	if wait := c.e.fallback() - now.Sub(first.Add(c.job.Jitter())); wait > 0 && !c.wasAsked(lease.Lease) {
 		c.sleepUntil(time.Now().Add(wait)) // the dispatcher has it
 		return nil
@@ -171,8 +171,8 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 	return c.claim(lease, plan{tick: c.job.Tick(slot), missed: missed})
 }
 
-// dueSlot returns the latest slot that is due and was not run or skipped, and
-// those before it; or else the next slot, which is to come.
+// dueSlot returns the latest slot that is due and was not run or skipped, and the missed
+// slots before it. If there is none it returns the next slot.
 func (c *candidate) dueSlot(lease Lease, now time.Time) (slot time.Time, missed core.Slots, err error) {
 	s := c.job.Schedule()
 	until := now.Add(-c.job.Jitter())
@@ -255,8 +255,8 @@ func (c *candidate) repeat(lease Lease) plan {
 	return p
 }
 
-// passedSince returns the slots that fell due while a run was in progress that
-// has crashed or was handed back: they overlapped with it.
+// passedSince returns the slots that fell due during a run that crashed or was handed
+// back: they overlapped with the run.
 func (c *candidate) passedSince(lease Lease) core.Slots {
 	if _, delay := c.job.Schedule().(core.AfterRun); delay || c.job.LongRunning() {
 		return core.Slots{}

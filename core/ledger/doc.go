@@ -59,11 +59,11 @@
 //
 // # What remains of a worker
 //
-// The records of a worker that no instance has any more remain on the broker, some
-// hundred bytes each, for ever: nothing tells such a worker from one whose instances
-// are all down, and which makes up what it missed. Names should not be made up for
-// workers that come and go. An operator may delete the records, as the documentation
-// of the backend says, if no instance has the worker or is about to start with it,
-// and no run of it is in progress. The worker is then forgotten, its pause too: added
-// again, it is one that is seen for the first time.
+// If no instance has a worker any more, its records remain on the broker for ever, some
+// hundred bytes each. The broker cannot know whether the worker was removed for good or
+// all its instances are down; in that case it makes up the slot that it missed. So do not
+// invent a new name for each worker that comes and goes. An operator may delete the
+// records if no instance has the worker or is about to start with it, and no run of it is
+// in progress. The documentation of the backend says how. This also forgets a pause: if
+// the worker is added again, it is a new worker.
 package ledger

@@ -47,8 +47,8 @@ const DefaultLease = 10 * time.Second
 const MaxSkew = 5 * time.Second
 
 // NewEngine returns an engine whose instances share a ledger. It does not connect.
-// The error is a *core.ConfigError for each field of cfg that cannot be right, joined
-// by errors.Join where there are several.
+// The error has a *core.ConfigError for each invalid field of cfg. If there are several,
+// errors.Join has joined them.
 func NewEngine(cfg Config) (core.ClusterEngine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func NewEngine(cfg Config) (core.ClusterEngine, error) {
 	}, nil
 }
 
-// check returns what in cfg cannot be right.
+// check returns an error for each invalid field of cfg.
 func (cfg Config) check() error {
 	var errs []error
 	refuse := func(field, format string, args ...any) {
@@ -81,7 +81,7 @@ func (cfg Config) check() error {
 		refuse("Name", "is required: the engine's name, as in \"nats\"")
 	}
 	if isNil(cfg.Store) {
-		refuse("Store", "is required, and is nil")
+		refuse("Store", "is nil: set the store that the instances share")
 	}
 	if cfg.Dispatcher != nil && isNil(cfg.Dispatcher) {
 		refuse("Dispatcher", "is a nil pointer: leave it out if there is no dispatcher")
@@ -107,28 +107,28 @@ func isNil(v any) bool {
 type engine struct {
 	cfg       Config
 	store     Store
-	watches   bool // the store tells of changes
+	watches   bool // the store is a Watcher
 	host      core.Host
 	clock     *core.Clock
 	queue     queue
-	renewer   queue // apart from the other operations, which may be many
-	sender    queue // dispatches: a thousand that are due at once do not hold up the claims of the first
+	renewer   queue // renews leases without waiting for the other operations
+	sender    queue // dispatches: a thousand slots that are due at once do not delay the claims
 	timers    timers
 	pulse     pulse
 	loaded    atomic.Bool     // the records of the workers that came with Start were read
 	life      context.Context // ends when nothing may go on
 	end       context.CancelFunc
 	quit      chan struct{} // closed by Stop
-	processID string        // this process among those of the same instance's name
-	started   chan struct{} // of capacity one: there is a new one in starts
+	processID string        // tells processes with the same instance name apart
+	started   chan struct{} // of capacity one: starts has a new element
 	loops     sync.WaitGroup
 
 	mu         sync.Mutex
 	candidates map[string]*candidate
 	parted     map[*candidate]bool // removed, and still holding a lease
 	told       map[string]State    // what a Watcher told of workers that are not here
-	starts     []*onStart          // what runs on start and is not decided, in the order of Add
-	ready      bool                // the workers that come with Start are there
+	starts     []*onStart          // the workers with RunOnStart that are not decided, in the order of Add
+	ready      bool                // Start has scheduled its workers
 	changed    bool                // the roster has
 	stopping   bool
 	holds      int           // leases held, or being claimed, and writes to be told of, before Stop returns

@@ -228,7 +228,7 @@ func (h *hold) adopt(s State) bool {
 func (h *hold) end(r core.Result) {
 	c := h.c
 	if r.Err != nil {
-		r.Err = remoteError(textOf(r.Err)) // asked once, and without the lock
+		r.Err = remoteError(textOf(r.Err)) // Error is called once, without the lock
 	}
 	c.mu.Lock()
 	if h.over {
@@ -318,9 +318,9 @@ func (h *hold) last() *Run {
 	return runOf(core.LastRun{Tick: tick, Start: r.Started, Duration: r.Duration, Outcome: r.Outcome, Err: r.Err, Instance: h.c.e.host.Instance})
 }
 
-// lastOfLong is the record of the last run of a long-running worker, of which there
-// may be many under one lease; of any other what the lease has. It reads the text of
-// a user's error, so c.mu is not held.
+// lastOfLong is the record of the last run of a long-running worker, which may have many
+// runs under one lease. For any other worker it is the last run in the lease. It reads
+// the text of a user's error, so c.mu is not held.
 func (h *hold) lastOfLong() *Run {
 	h.c.mu.Lock()
 	known := h.lease.Last

@@ -9,29 +9,30 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// An onStart is a worker that came to this instance with RunOnStart, until it is
-// decided whether that triggers it: only if no other living instance already had the
-// worker (PER-6).
+// An onStart is a worker with RunOnStart that was added to this instance, until the
+// instance has decided whether to trigger it: only if no other living instance already
+// had the worker (PER-6).
 //
-// Which instance came first is decided by compare-and-set: each lists itself in the
-// worker's control record (Control.Present). The first to do so triggers the worker in
-// the same write. An instance that finds others there, or in the registry, does not know
-// yet whether they are alive: one that was killed is in the registry until its silence
-// has lasted for a lease. So it waits for a beat of theirs, or for their silence, and
-// triggers the worker if none of them was alive. One that has listed itself and has not
-// decided is waited for, too: it may die before it triggers the worker.
+// Compare-and-set decides which instance came first. Each instance lists itself in the
+// worker's control record (Control.Present). The first one triggers the worker in the
+// same write. An instance that finds others there, or in the registry, does not know yet
+// whether they are alive: a killed instance stays in the registry until it has been
+// silent for a lease. So it waits until each of them has sent a heartbeat or fallen
+// silent, and triggers the worker if none of them was alive. It also waits for an
+// instance that has listed itself and has not decided, because that instance may die
+// before it triggers the worker.
 type onStart struct {
 	c      *candidate
-	tick   core.Tick        // of the trigger, so that it is one even if it is written twice
-	rivals map[string]rival // by process: the instances that may have had the worker before; nil before the first look
+	tick   core.Tick        // of the trigger; the same for each try, so that two writes make one trigger
+	rivals map[string]rival // by process: the instances that may have had the worker before this one; nil before the first look
 }
 
 // A rival is another instance that has the worker.
 type rival struct {
 	instance string
-	seen     time.Time // its last beat, by the broker's clock
+	seen     time.Time // its last heartbeat, by the broker's clock
 	decided  bool
-	missed   bool // it was not in the registry when that was read last
+	missed   bool // the registry did not have it when it was last read
 }
 
 // A peer is another process in the registry.
@@ -40,19 +41,19 @@ type peer struct {
 	roster Roster
 }
 
-// addStart has it decided whether a worker that has come runs on start.
+// addStart makes runOnStart decide about a worker that was added.
 func (e *engine) addStart(c *candidate) {
 	e.mu.Lock()
 	e.starts = append(e.starts, &onStart{c: c, tick: core.ManualTick(c.name)})
 	e.mu.Unlock()
 	select {
 	case e.started <- struct{}{}:
-	default: // it is about to look
+	default: // runOnStart is about to look
 	}
 }
 
-// runOnStart decides about the workers that run on start, in the order in which they
-// came, once those that come with Start are there.
+// runOnStart decides about the workers with RunOnStart, in the order in which they were
+// added. It begins when Start has scheduled its workers.
 func (e *engine) runOnStart() {
 	select {
 	case <-e.host.Ready:
@@ -79,7 +80,7 @@ func (e *engine) runOnStart() {
 }
 
 // decideStarts looks at each worker that is not decided, and returns whether any is
-// left.
+// left undecided.
 func (e *engine) decideStarts() (left bool) {
 	e.mu.Lock()
 	list := slices.Clone(e.starts)
@@ -90,7 +91,7 @@ func (e *engine) decideStarts() (left bool) {
 			return false
 		}
 		if !s.isGone() {
-			if !e.mayClaim() { // the data are not to be relied upon
+			if !e.mayClaim() { // what the broker has cannot be relied on
 				return true
 			}
 			if peers == nil {
@@ -118,7 +119,7 @@ func (s *onStart) isGone() bool {
 	return s.c.gone
 }
 
-// undecided is the workers of the roster that are not decided yet. e.mu is held.
+// undecided returns the names of the workers that are not decided yet. e.mu is held.
 func (e *engine) undecided() (names []string) {
 	for _, s := range e.starts {
 		names = append(names, s.c.name)
@@ -126,8 +127,8 @@ func (e *engine) undecided() (names []string) {
 	return names
 }
 
-// announce has the registry know that this instance has the workers, before they are
-// looked at for the first time, and returns the other processes that are in it.
+// announce writes to the registry that this instance has the workers, before it looks at
+// them for the first time. It returns the other processes in the registry.
 func (e *engine) announce(list []*onStart) (map[string]peer, error) {
 	if slices.ContainsFunc(list, func(s *onStart) bool { return s.rivals == nil }) {
 		e.mu.Lock()
@@ -140,7 +141,7 @@ func (e *engine) announce(list []*onStart) (map[string]peer, error) {
 	return e.peers()
 }
 
-// peers returns the other processes in the registry, by their names.
+// peers returns the other processes in the registry, by Roster.Process.
 func (e *engine) peers() (map[string]peer, error) {
 	ctx, cancel := e.op(e.life)
 	defer cancel()
@@ -160,7 +161,7 @@ func (e *engine) peers() (map[string]peer, error) {
 }
 
 // decide looks at the worker's control record, lists this instance in it, and triggers
-// the worker if no other instance had it. It returns whether that is decided.
+// the worker if no other instance had it. It returns whether it could decide.
 func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	e, name := s.c.e, s.c.name
 	var left map[string]rival
@@ -168,8 +169,8 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	var unread error
 	_, err = e.request(e.life, name, func(lease Lease, next *Control) bool {
 		if slices.ContainsFunc(next.Present, func(p Presence) bool { return p.Process != e.processID && peers[p.Process].Instance == "" }) {
-			// It has left, or it has come since the registry was read: it is in there before
-			// it lists itself.
+			// The process has left, or it has joined since the registry was read: it is in
+			// the registry before it lists itself.
 			if peers, unread = e.peers(); unread != nil {
 				return false
 			}
@@ -199,8 +200,8 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 	return decided, nil
 }
 
-// listed returns a list of instances with this one, and without those that are not to
-// be kept.
+// listed returns list with this instance added, and without the others for which keep
+// returns false.
 func (e *engine) listed(list []Presence, decided bool, keep func(process string) bool) []Presence {
 	list = slices.DeleteFunc(slices.Clone(list), func(p Presence) bool {
 		return p.Process != e.processID && !keep(p.Process)
@@ -214,8 +215,8 @@ func (e *engine) listed(list []Presence, decided bool, keep func(process string)
 	return list
 }
 
-// judge returns the rivals of which it is not known yet whether they were alive when the
-// worker came, and whether to trigger it. With none left it is decided.
+// judge returns the rivals that may or may not have been alive when the worker was added,
+// and whether to trigger the worker. If it returns no rivals, that is decided.
 func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[string]rival, run bool) {
 	if s.rivals == nil {
 		return now, len(now) == 0
@@ -232,7 +233,7 @@ func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[s
 		case still:
 			was.missed = false
 			wait[process] = was
-		case left && !was.missed: // the list may lack what is written while it is read
+		case left && !was.missed: // a list may lack an entry that is written while it is read
 			was.missed = true
 			wait[process] = was
 		}
@@ -240,8 +241,9 @@ func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[s
 	return wait, len(wait) == 0
 }
 
-// hasLeft returns whether a process has left the registry, and so was alive before: not
-// one that is silent there, or whose place another process of the same name has taken.
+// hasLeft returns whether a process has left the registry, and so was alive before. It
+// returns false for a process that is silent in the registry, and for one that another
+// process of the same instance name has replaced.
 func hasLeft(process string, r rival, peers map[string]peer) bool {
 	for _, p := range peers {
 		if p.roster.Process == process || p.Instance == r.instance {
@@ -252,8 +254,8 @@ func hasLeft(process string, r rival, peers map[string]peer) bool {
 }
 
 // others returns the other instances that have the worker and are not known to be dead,
-// by process: those that have listed themselves in the control record, and those whose
-// roster has the worker and that are not about to list themselves.
+// by process. They have listed themselves in the control record, or their roster has the
+// worker as one that is decided or does not run on start.
 func (s *onStart) others(present []Presence, peers map[string]peer) map[string]rival {
 	e, name := s.c.e, s.c.name
 	now := e.pulse.brokerNow()

@@ -117,23 +117,23 @@ type Control struct {
 	Trigger string    `json:"trigger,omitempty"` // the last one asked for
 	By      string    `json:"by,omitempty"`      // the instance that wrote last
 	At      time.Time `json:"at,omitzero"`
-	// PausedBy and PausedAt are who paused the worker and when, for the status. An
-	// older version drops them when it writes the record; the pause holds all the
-	// same, so they need no higher format.
+	// PausedBy is the instance on which the worker was paused, PausedAt the time; the
+	// status shows them. An older version drops them when it writes the record. The
+	// pause stays in force, so they need no higher format.
 	PausedBy string    `json:"pausedBy,omitempty"`
 	PausedAt time.Time `json:"pausedAt,omitzero"`
-	// Present is the instances that have the worker, if it runs on start, in the order
-	// in which they came (PER-6).
+	// Present lists the instances that have the worker, if it has RunOnStart, in the
+	// order in which they listed themselves (PER-6).
 	Present []Presence `json:"present,omitempty"`
 	// Seq counts the writes, also over a loss of the data.
 	Seq uint64 `json:"seq,omitempty"`
 }
 
-// A Presence is an instance that has a worker which runs on start.
+// A Presence is an instance that has a worker with RunOnStart.
 type Presence struct {
 	Instance string `json:"instance"`
 	Process  string `json:"process"` // as Roster.Process
-	// Decided: it has triggered the worker for its start, or found that it must not.
+	// Decided: the instance has triggered the worker, or has found that it must not.
 	Decided bool `json:"decided,omitempty"`
 }
 
@@ -142,8 +142,8 @@ func (c *Control) isZero() bool {
 	return !c.Paused && c.Trigger == "" && c.Seq == 0 && len(c.Present) == 0
 }
 
-// pause is the pause for the status, or nil if there is none. In a record that an
-// older version wrote, it is the last write that is known.
+// pause is the pause for the status, or nil if there is none. If an older version wrote
+// the record, the instance and the time are those of the last write.
 func (c *Control) pause() *core.Pause {
 	switch {
 	case !c.Paused:
@@ -199,8 +199,8 @@ func runOf(l core.LastRun) *Run {
 	return run
 }
 
-// textOf returns an error's text. Core has examined the error, but it may be one that
-// panics only sometimes.
+// textOf returns an error's text. Core has examined the error, but its Error method may
+// panic only sometimes.
 func textOf(err error) (text string) {
 	defer func() {
 		if recover() != nil {

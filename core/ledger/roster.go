@@ -11,7 +11,7 @@ import (
 type Roster struct {
 	Started time.Time `json:"started"`
 	Engine  string    `json:"engine"`
-	// Process is the instance's process: another text after each start.
+	// Process identifies the process: it differs after each start of the instance.
 	Process string `json:"process,omitempty"`
 	// Count is how many workers of the cluster's it has, or -1 while it is starting.
 	Count int `json:"count"`
@@ -20,7 +20,8 @@ type Roster struct {
 	// Sums has a hash of four bytes of each name where there are more than that, and
 	// nothing where there are more than MaxSums.
 	Sums []byte `json:"sums,omitempty"`
-	// Undecided are those of which it is not decided yet whether they run on start.
+	// Undecided lists the workers with RunOnStart about which the instance has not
+	// decided yet.
 	Undecided []string `json:"undecided,omitempty"`
 }
 

@@ -64,7 +64,7 @@ var engineCases = []kase{
 		require.ErrorIs(t, cause, core.ErrLeaseLost, "why the first's context has ended when the second begins")
 		assert.True(t, lost.Before(second.began), "the first's context ended at %s, and the second began at %s", lost, second.began)
 	}},
-	{"engine", "a-trigger-outlives-the-instance-that-took-it", "a write of the control record that succeeds is there for all: a trigger is run also if the instance that took it is cut off then", func(t *trial) {
+	{"engine", "a-trigger-outlives-the-instance-that-took-it", "a write of the control record that succeeded is seen by all instances: a trigger is run even if the instance that wrote it is cut off afterwards", func(t *trial) {
 		release := make(chan struct{})
 		w := worker(func(ctx context.Context, _ *run) error {
 			select {
@@ -353,5 +353,5 @@ func (h *hand) Start(_ context.Context, _ core.Host, in ledger.Inbox) error { h.
 func (h *hand) Dispatch(context.Context, core.Tick) error { return nil }
 func (h *hand) Stop(context.Context) error                { return nil }
 
-// errOf returns the error of a call that returns a tick, too.
+// errOf returns only the error of a call that also returns a tick.
 func errOf(_ core.Tick, err error) error { return err }

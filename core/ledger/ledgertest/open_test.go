@@ -37,6 +37,6 @@ func TestFailsAtOnce(t *testing.T) {
 	cmd.Env = append(os.Environ(), closedEnv+"=1")
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
-	assert.Contains(t, string(out), "the store does not open, so that no case was tried")
+	assert.Contains(t, string(out), "the store does not open, so no case was tried")
 	assert.NotContains(t, string(out), "TestStoreThatDoesNotOpen/", "a case")
 }

@@ -49,15 +49,15 @@ type Broker struct {
 	Down func(down bool)
 }
 
-// Run tests a store. If a first one does not open, that is the only failure.
+// Run tests a store. If the store does not open, that is the only failure.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	if b.Name == "" || b.New == nil {
 		t.Fatal("ledgertest: a Backend needs a Name and a New")
 	}
 	opens := kase{"open", "the-store-opens", "Open returns nil when the broker can be reached", func(t *trial) { t.open() }}
-	if failures, _ := judge(t, b, opens); len(failures) > 0 { // else each case would wait for it
-		t.Fatalf("ledgertest: %s: the store does not open, so that no case was tried:\n\n%s", b.Name, strings.Join(failures, "\n\n"))
+	if failures, _ := judge(t, b, opens); len(failures) > 0 { // otherwise each case would wait for it
+		t.Fatalf("ledgertest: %s: the store does not open, so no case was tried:\n\n%s", b.Name, strings.Join(failures, "\n\n"))
 	}
 	for _, c := range suite {
 		if len(b.Only) > 0 && !slices.Contains(b.Only, c.about) {
@@ -75,7 +75,7 @@ func Run(t *testing.T, b Backend) {
 	}
 }
 
-// thisPackage is the path of this package, whose goroutines are not shown.
+// thisPackage is the path of this package. Its goroutines are not shown.
 var thisPackage = reflect.TypeFor[trial]().PkgPath()
 
 // judge runs one case, and returns what was wrong, or why it was left out.

@@ -59,7 +59,7 @@ func (t *trial) play() {
 	select {
 	case <-done:
 	case <-timer.C:
-		t.Errorf("the case has not come to its end in %s:%s", limit, watchdog.Stacks(thisPackage))
+		t.Errorf("the case did not end within %s:%s", limit, watchdog.Stacks(thisPackage))
 	}
 	if failures, _ := t.verdict(); len(failures) > 0 && !t.wall {
 		time.Sleep(limit) // what is late comes to its end, for the bubble to do so
