@@ -82,9 +82,11 @@ func examine(err error) (fault *PanicError, final bool) {
 	}
 	fault.In = method(e.method, e.err)
 	if e.method == "Error" {
-		if inner := inError(err); inner != nil {
-			fault = inner
-		}
+		_ = ask(func() { // Unwrap returned before, and may not return now
+			if inner := e.inError(err); inner != nil {
+				fault = inner
+			}
+		})
 	}
 	return fault, e.final
 }
@@ -143,13 +145,16 @@ func unwrap(err error) (inner []error) {
 
 // inError returns the panic in an error's Error method. If the Error method of a wrapped
 // error panics too, inError returns the wrapped error's panic.
-func inError(err error) *PanicError {
+func (e *examination) inError(err error) *PanicError {
+	if e.seen++; e.seen > mostWrapped { // Unwrap may return more than it did before
+		return nil
+	}
 	fault := ask(func() { _ = err.Error() })
 	if fault == nil {
 		return nil
 	}
 	for _, inner := range unwrap(err) {
-		if f := inError(inner); f != nil {
+		if f := e.inError(inner); f != nil {
 			return f
 		}
 	}

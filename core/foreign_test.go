@@ -81,6 +81,36 @@ func TestAnErrorWhoseMethodsPanicIsReplacedByOneThatSaysSo(t *testing.T) {
 	}
 }
 
+// fickle panics in Error, and its Unwrap answers otherwise from the second call on.
+type fickle struct {
+	calls  int
+	unwrap func(*fickle) error
+}
+
+func (*fickle) Error() string { panic("no text") }
+func (f *fickle) Unwrap() error {
+	if f.calls++; f.calls > 1 {
+		return f.unwrap(f)
+	}
+	return nil
+}
+
+// The error that is to blame is searched for with methods that have returned before.
+func TestAnErrorWhoseUnwrapPanicsOnlyLaterIsContained(t *testing.T) {
+	for name, unwrap := range map[string]func(*fickle) error{
+		"a panic": func(*fickle) error { panic("no inside") },
+		"a loop":  func(f *fickle) error { return f },
+		"a Goexit": func(*fickle) error {
+			runtime.Goexit()
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.EqualError(t, sound(&fickle{unwrap: unwrap}), "panic in the Error method of *core.fickle: no text")
+		})
+	}
+}
+
 func TestAnErrorWhoseMethodsWorkStaysTheSame(t *testing.T) {
 	for _, err := range []error{nil, errors.New("a"), &failed{"b"}, errors.Join(ErrTimeout, &failed{"c"}), fmt.Errorf("load: %w", (*failed)(nil)), newPanic("d")} {
 		assert.True(t, sound(err) == err, "%v", err) //nolint:errorlint // identity
