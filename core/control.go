@@ -38,7 +38,11 @@ func (j *Job) Trigger() (Tick, error) {
 	tick := ManualTick(j.worker.Name)
 	r := newRun(j, tick, context.Background(), nil)
 	j.mu.Lock()
-	if c := j.cur; c != nil && j.phase == live {
+	if err := j.refusal(); err != nil {
+		j.mu.Unlock()
+		return Tick{}, err
+	}
+	if c := j.cur; c != nil {
 		defer j.mu.Unlock()
 		switch x := j.more(); {
 		case c.manual() && !c.begun:
@@ -48,19 +52,14 @@ func (j *Job) Trigger() (Tick, error) {
 		}
 		return j.rare.pending, nil
 	}
-	result, _ := j.claim(r)
+	j.cur = r
 	j.mu.Unlock()
-	if result.Outcome == 0 {
-		j.m.begin(r)
-		return tick, nil
-	}
-	return Tick{}, j.refusal()
+	j.m.begin(r)
+	return tick, nil
 }
 
-// refusal returns why the worker may not run, or nil if it may.
+// refusal returns why the worker may not run, or nil if it may. j.mu is held.
 func (j *Job) refusal() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	switch {
 	case j.m.isStopping():
 		return ErrStopped

@@ -123,7 +123,10 @@ func (j *Job) startLong() {
 // is paused. A worker that is up stays up. It returns the tick that runs.
 func (j *Job) restartLong() (Tick, error) {
 	for {
-		if err := j.refusal(); err != nil {
+		j.mu.Lock()
+		err := j.refusal()
+		j.mu.Unlock()
+		if err != nil {
 			return Tick{}, err
 		}
 		if tick, ok := j.afterPause(); ok {

@@ -22,30 +22,30 @@ import (
 // are too short, is given up after some time. A bubble that is given up goes on to exist,
 // and its goroutines with it.
 func Bubble(t *testing.T, suite string, f func(*testing.T)) (wrong string) {
-	var id atomic.Value // the bubble's
-	done := make(chan struct{})
-	returned := false
+	var id atomic.Value           // the bubble's
+	done := make(chan *string, 1) // receives what is wrong, or nil if t in f has called FailNow
 	go func() {
-		defer close(done)
+		var result *string
 		defer func() {
 			if p := recover(); p != nil {
-				returned = true
-				wrong = ended(fmt.Sprint(p)) + show(all().in(id), suite)
+				result = new(ended(fmt.Sprint(p)) + show(all().in(id), suite))
 			}
+			done <- result
 		}()
 		synctest.Test(t, func(t *testing.T) {
 			id.Store(own().bubble)
 			f(t)
 		})
-		returned = true
+		result = new("")
 	}()
-	if why := wait(t, done, &id); why != "" {
+	result, why := wait(t, done, &id)
+	switch {
+	case why != "":
 		return why + show(all().in(id), suite)
+	case result == nil:
+		t.FailNow()
 	}
-	if !returned {
-		t.FailNow() // as t in f has
-	}
-	return wrong
+	return *result
 }
 
 // ended says what the runtime's panic means.
@@ -65,8 +65,8 @@ const (
 	shortest, longest = 20 * time.Second, 5 * time.Minute
 )
 
-// wait returns when done is closed, or with the reason not to wait any longer.
-func wait(t *testing.T, done <-chan struct{}, id *atomic.Value) (why string) {
+// wait returns what done receives, or the reason not to wait any longer.
+func wait(t *testing.T, done <-chan *string, id *atomic.Value) (result *string, why string) {
 	limit := longest
 	if end, ok := t.Deadline(); ok {
 		limit = min(max(time.Until(end)/10, shortest), longest)
@@ -77,19 +77,19 @@ func wait(t *testing.T, done <-chan struct{}, id *atomic.Value) (why string) {
 	same := 0
 	for began := time.Now(); ; {
 		select {
-		case <-done:
-			return ""
+		case result := <-done:
+			return result, ""
 		case <-ticker.C:
 		}
 		if time.Since(began) > limit {
-			return fmt.Sprintf("the case was given up: it took more than %s of real time:", limit.Round(time.Second))
+			return nil, fmt.Sprintf("the case was given up: it took more than %s of real time:", limit.Round(time.Second))
 		}
 		now, blocked := all().in(*id).blocked()
 		if same++; !blocked || now != before {
 			same, before = 0, now
 		}
 		if same >= still {
-			return "the case was given up: it stands still, and no time passes, because of what waits for a lock or a system call:"
+			return nil, "the case was given up: it stands still, and no time passes, because of what waits for a lock or a system call:"
 		}
 	}
 }
