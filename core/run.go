@@ -204,7 +204,9 @@ func (r *run) result(err error) Result {
 		return Result{Outcome: LeaseLost, Err: err}
 	case err == nil:
 		return Result{Outcome: Succeeded}
-	case (cause != nil || r.cutShort || r.handsBack(err)) && asPanic(err) == nil:
+	case asPanic(err) != nil:
+		return Result{Outcome: Failed, Err: err}
+	case cause != nil || r.cutShort || r.handsBack(err):
 		return Result{Outcome: Cancelled, Err: err}
 	case is(err, ErrHandedBack):
 		return Result{Outcome: Failed, Err: fmt.Errorf("HandBack was returned although the manager is not stopping: %w", err)}
