@@ -50,11 +50,14 @@ func describe(value any) any {
 func printed(value any) (text string) {
 	defer func() {
 		if recover() != nil { // fmt contains the first panic, but not one while it prints that
-			text = fmt.Sprintf("a %T that cannot be printed", value)
+			text = unprinted(value)
 		}
 	}()
 	return fmt.Sprint(value)
 }
+
+// unprinted returns a text for a value whose methods do not print it.
+func unprinted(value any) string { return fmt.Sprintf("a %T that cannot be printed", value) }
 
 // sound returns err, or a *PanicError that names the method if a method of err panics.
 func sound(err error) error {

@@ -49,7 +49,9 @@ func (h *safeHandler) Handle(ctx context.Context, r slog.Record) error {
 	fault.In = method("Handle", h.handler)
 	again := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		again.AddAttrs(plainAttr(a))
+		plain := slog.String(a.Key, unprinted(a.Value.Any()))
+		_ = ask(func() { plain = plainAttr(a) }) // it calls methods of the value
+		again.AddAttrs(plain)
 		return true
 	})
 	again.AddAttrs(slog.String("panic", fault.Error()), slog.String("stack", string(fault.Stack)))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"testing"
@@ -64,6 +65,39 @@ func TestAHandlerThatExitsDoesNotEndTheManagersGoroutine(t *testing.T) {
 	}()
 	<-done
 	assert.True(t, returned)
+}
+
+// exitingValue ends the goroutine on which a handler asks for its value.
+type exitingValue struct{}
+
+func (exitingValue) LogValue() slog.Value {
+	runtime.Goexit()
+	return slog.Value{}
+}
+
+// exitingText does so if it is printed.
+type exitingText struct{}
+
+func (exitingText) String() string {
+	runtime.Goexit()
+	return ""
+}
+
+func TestALogValueThatExitsDoesNotEndTheManagersGoroutine(t *testing.T) {
+	for _, value := range []any{exitingValue{}, exitingText{}} {
+		var out bytes.Buffer
+		manager, _ := safeLoggers(slog.New(slog.NewTextHandler(&out, nil)))
+		returned := false
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			manager.Info("first", "worker", "w", "value", value)
+			returned = true
+		}()
+		<-done
+		assert.True(t, returned, "%T", value)
+		assert.Contains(t, out.String(), fmt.Sprintf(`msg=first worker=w value="a %T that cannot be printed"`, value))
+	}
 }
 
 func TestAHandlersErrorIsPassedOn(t *testing.T) {
