@@ -17,33 +17,39 @@ import (
 const envPrefix = "TICKWORK_"
 
 // kubernetes matches the end of the variables that Kubernetes makes for each
-// service: one called tickwork-nats gives TICKWORK_NATS_PORT, and more.
-var kubernetes = regexp.MustCompile(`(^|_)(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+// service, except PORT.
+var kubernetes = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+
+// isKubernetes returns whether Kubernetes makes such a variable for a service: for one
+// called tickwork-nats TICKWORK_NATS_PORT is a URL, and a number there is a mistake.
+func isKubernetes(name, value string) bool {
+	return kubernetes.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
+}
 
 // ofTests matches the variables that this module's tests, its conformance suite
 // and its examples have for themselves: a program that runs in their environment
 // is not configured by them.
 var ofTests = regexp.MustCompile(`^TICKWORK_((TEST|CONFORMANCE|EXAMPLE)_.*|REQUIRE_SERVERS|WALL_CLOCK|REPORT|SEEDS|FIRST_SEED|HISTORIES|CHAOS_LOSES)$`)
 
-// environment applies the variables that are ours, given as NAME=value. Those
-// that the file refers to may have any name.
+// environment applies the variables that are ours, given as NAME=value. One that
+// is not is an error, unless the file refers to it.
 func (c *Config) environment(environ []string, referred map[string]bool) (errs []error) {
 	top := tagged(reflect.TypeFor[Config]())
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(entry, "=")
 		rest, ok := strings.CutPrefix(name, envPrefix)
 		value = trimLineEnd(value)
-		if !ok || value == "" || referred[name] || ofTests.MatchString(name) {
+		if !ok || value == "" || ofTests.MatchString(name) {
 			continue
 		}
-		if err := c.variable(top, name, rest, value); err != nil {
+		if err := c.variable(top, name, rest, value, referred[name]); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errs
 }
 
-func (c *Config) variable(top []field, name, rest, value string) error {
+func (c *Config) variable(top []field, name, rest, value string, referred bool) error {
 	known := make([]string, len(top))
 	for i, f := range top {
 		known[i] = envPrefix + strings.ToUpper(f.name)
@@ -59,11 +65,12 @@ func (c *Config) variable(top []field, name, rest, value string) error {
 		(*c.where)[path(f.name)] = position{source: name}
 		return nil
 	}
+	others := referred || isKubernetes(name, value)
 	if backend, key, ok := sectionOf(rest); ok {
-		c.sectionVariable(backend, variable{name, key, value})
+		c.sectionVariable(backend, variable{name, key, value}, others)
 		return nil
 	}
-	if kubernetes.MatchString(name) {
+	if others {
 		return nil
 	}
 	return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", insteadOf(name, known))}
@@ -161,10 +168,12 @@ func sectionOf(rest string) (backend, key string, ok bool) {
 	return backend, key, ok
 }
 
-func (c *Config) sectionVariable(backend string, e variable) {
+// sectionVariable applies a variable of a backend. One that may be others' is
+// left out unless it is a key.
+func (c *Config) sectionVariable(backend string, e variable, others bool) {
 	d := drivers.named(backend)
 	isKey := d != nil && slices.ContainsFunc(d.keys, func(k key) bool { return k.env() == e.key })
-	if !isKey && kubernetes.MatchString(e.key) {
+	if !isKey && others {
 		return
 	}
 	s := *c.section(backend)

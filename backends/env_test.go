@@ -95,6 +95,8 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 		"TICKWORK_CONNECT_TIMEOUT=0s":          `TICKWORK_CONNECT_TIMEOUT: connect_timeout: must be longer than zero, got 0s`,
 		"TICKWORK_STOP_GRACE=-1s":              `TICKWORK_STOP_GRACE: stop_grace: must not be negative, got -1s`,
 		"TICKWORK_INSTANCE=a\x00b":             `TICKWORK_INSTANCE: instance: has a character that cannot be printed`,
+		"TICKWORK_PORT=4222":                   unknown("TICKWORK_PORT"), // Kubernetes' is a URL
+		"TICKWORK_QUEUE_PORT=4222":             `TICKWORK_QUEUE_PORT: queue has no such key; known are TICKWORK_QUEUE_URL, TICKWORK_QUEUE_LEASE`,
 		"TICKWORK_WORKERS=[":                   ``,
 		"TICKWORK_FAKEREDIS_URL_SERVICE=redis": ``,
 	} {

@@ -66,6 +66,23 @@ func TestAVariableThatIsNotSetIsNamedWithItsLine(t *testing.T) {
 	}
 }
 
+// A variable that a file refers to, if only in a comment, goes on to be a setting if
+// it is one. If it is not, it is nobody's mistake.
+func TestAVariableThatAFileRefersToIsASettingTooIfItIsOne(t *testing.T) {
+	for _, data := range []string{
+		"# ${TICKWORK_NAMESPACE} and ${TICKWORK_FAKEREDIS_URL} come over this\nbackend: fakeredis",
+		"backend: fakeredis\ninstance: ${TICKWORK_NAMESPACE}-${TICKWORK_FAKEREDIS_HOST}\nfakeredis: {password: '${TICKWORK_FAKEREDIS_URL}'}",
+	} {
+		cfg, err := backends.LoadFrom("f", data+" # ${TICKWORK_FAKEREDIS_HOST}, ${TICKWORK_ANY}",
+			"TICKWORK_NAMESPACE=n", "TICKWORK_FAKEREDIS_URL=redis://u", "TICKWORK_FAKEREDIS_HOST=h", "TICKWORK_ANY=a")
+		require.NoError(t, err, data)
+		_, err = backends.Open(t.Context(), cfg, quiet)
+		require.NoError(t, err, data)
+		assert.Equal(t, "n", lastRedis.Namespace, data)
+		assert.Equal(t, "redis://u", lastRedis.URL, data)
+	}
+}
+
 // TestWhatAVariableStandsForIsNotShown: no error has any four letters of it. What
 // a section has of it is not shown either if the configuration is printed.
 func TestWhatAVariableStandsForIsNotShown(t *testing.T) {

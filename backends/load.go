@@ -44,8 +44,9 @@ import (
 // value, here and in the file, is left out: mounted secrets often have one.
 //
 // Any other variable that begins with TICKWORK_ is an error, which says what it
-// was probably meant to be. Exempt are those that the file refers to; those that
-// Kubernetes makes for a service called tickwork-…; those for backends that the
+// was probably meant to be. Exempt are those that the file refers to, which are
+// settings all the same if they have the name of one; those that Kubernetes makes
+// for a service called tickwork-…; those for a backend of tickwork's that the
 // program has not imported; and those of tickwork's own tests and examples:
 // TICKWORK_TEST_…, TICKWORK_CONFORMANCE_…, TICKWORK_EXAMPLE_…,
 // TICKWORK_REQUIRE_SERVERS, TICKWORK_WALL_CLOCK, TICKWORK_REPORT, TICKWORK_SEEDS,
