@@ -158,7 +158,7 @@ func (t *target) connect(ctx context.Context, host core.Host) (redis.UniversalCl
 
 // close closes a client that connect made.
 func (t target) close(client redis.UniversalClient) error {
-	if client == nil || client == t.lent {
+	if client == nil || t.lent != nil {
 		return nil
 	}
 	return client.Close()

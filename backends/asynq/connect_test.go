@@ -50,6 +50,7 @@ func TestConfigIsValidatedAtTheDoor(t *testing.T) {
 		"URL: cannot be read for certain":         {URL: "redis://se/secret@host"},
 		"URL: its path must be the number":        {URL: "redis://user:se%2Fcret@host/zero"},
 		"URL: has no host":                        {URL: "redis://"},
+		"URL: has a parameter twice":              {URL: "redis://:secret@host?db=1&db=2"},
 		"URL: has a host, but the URL of a sock":  {URL: "unix://run/redis.sock"},
 		"URL: has no path of a socket":            {URL: "unix://"},
 		"URL: has a user and no password":         {URL: "redis://secret@host"},

@@ -35,8 +35,12 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// wrapped is a client of a type that this package does not know.
-type wrapped struct{ redis.UniversalClient }
+// wrapped is a client of a type that this package does not know, whose values cannot be
+// compared.
+type wrapped struct {
+	redis.UniversalClient
+	_ []string
+}
 
 // A client that the program owns may be closed by the program at any time: nothing
 // panics, the log says what is wrong, and Stop returns in time.
@@ -47,7 +51,7 @@ func TestAClientThatTheProgramOwnsIsClosedAtAnyTime(t *testing.T) {
 	options.ContextTimeoutEnabled = true
 	for kind, wrap := range map[string]func(redis.UniversalClient) redis.UniversalClient{
 		"a client of go-redis":     func(c redis.UniversalClient) redis.UniversalClient { return c },
-		"a client of another type": func(c redis.UniversalClient) redis.UniversalClient { return wrapped{c} },
+		"a client of another type": func(c redis.UniversalClient) redis.UniversalClient { return wrapped{UniversalClient: c} },
 	} {
 		for _, when := range []string{"before Start", "while idle", "during a run", "before Stop", "during Stop"} {
 			t.Run(kind+" is closed "+when, func(t *testing.T) {

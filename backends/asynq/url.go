@@ -90,6 +90,8 @@ func checkURL(u *url.URL, scheme, kind string) error {
 	switch {
 	case !known:
 		return fmt.Errorf("its scheme must be one of %s", strings.Join(Schemes(), ", "))
+	case hasTwice(u):
+		return errors.New("has a parameter twice")
 	case scheme == "unix" && u.Host != "":
 		return errors.New("has a host, but the URL of a socket has none: write three slashes, as in unix:///run/redis.sock")
 	case scheme == "unix" && strings.Trim(u.Path, "/") == "":
@@ -110,6 +112,17 @@ func checkURL(u *url.URL, scheme, kind string) error {
 		}
 	}
 	return nil
+}
+
+// hasTwice returns whether a URL has a parameter twice, of which go-redis would take
+// one: addr alone may be repeated.
+func hasTwice(u *url.URL) bool {
+	for name, values := range u.Query() {
+		if name != "addr" && len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // plainURL returns the URL as go-redis reads it, without user and password.
