@@ -69,7 +69,7 @@ func parse(dump string) (list goroutines) {
 }
 
 // in returns those of a bubble.
-func (l goroutines) in(bubble atomic.Value) goroutines {
+func (l goroutines) in(bubble *atomic.Value) goroutines {
 	id, _ := bubble.Load().(string)
 	return slices.DeleteFunc(l, func(g goroutine) bool { return id == "" || g.bubble != id })
 }

@@ -28,7 +28,7 @@ func Bubble(t *testing.T, suite string, f func(*testing.T)) (wrong string) {
 		var result *string
 		defer func() {
 			if p := recover(); p != nil {
-				result = new(ended(fmt.Sprint(p)) + show(all().in(id), suite))
+				result = new(ended(fmt.Sprint(p)) + show(all().in(&id), suite))
 			}
 			done <- result
 		}()
@@ -41,7 +41,7 @@ func Bubble(t *testing.T, suite string, f func(*testing.T)) (wrong string) {
 	result, why := wait(t, done, &id)
 	switch {
 	case why != "":
-		return why + show(all().in(id), suite)
+		return why + show(all().in(&id), suite)
 	case result == nil:
 		t.FailNow()
 	}
@@ -84,7 +84,7 @@ func wait(t *testing.T, done <-chan *string, id *atomic.Value) (result *string, 
 		if time.Since(began) > limit {
 			return nil, fmt.Sprintf("the case was given up: it took more than %s of real time:", limit.Round(time.Second))
 		}
-		now, blocked := all().in(*id).blocked()
+		now, blocked := all().in(id).blocked()
 		if same++; !blocked || now != before {
 			same, before = 0, now
 		}
