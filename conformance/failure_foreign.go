@@ -24,41 +24,41 @@ type wildError struct {
 
 // wildErrors are the ways in which an error's methods fail to return.
 var wildErrors = []wildError{
-	{"a-nil-pointer-as-its-error", (*lostMail)(nil), "Error"},
-	{"an-error-whose-error-method-panics", wildText{}, "Error"},
-	{"an-error-whose-error-method-exits", exitingText{}, "Error"},
-	{"an-error-whose-unwrap-method-panics", wildUnwrap{}, "Unwrap"},
-	{"an-error-whose-is-method-panics", wildIs{}, "Is"},
-	{"an-error-whose-as-method-panics", wildAs{}, "As"},
+	{"a-nil-pointer-as-its-error", (*lostMailError)(nil), "Error"},
+	{"an-error-whose-error-method-panics", wildTextError{}, "Error"},
+	{"an-error-whose-error-method-exits", exitingTextError{}, "Error"},
+	{"an-error-whose-unwrap-method-panics", wildUnwrapError{}, "Unwrap"},
+	{"an-error-whose-is-method-panics", wildIsError{}, "Is"},
+	{"an-error-whose-as-method-panics", wildAsError{}, "As"},
 }
 
-// lostMail has methods that want a value, as most pointers to a struct do.
-type lostMail struct{ to string }
+// lostMailError has methods that want a value, as most pointers to a struct do.
+type lostMailError struct{ to string }
 
-func (m *lostMail) Error() string { return "lost mail to " + m.to }
+func (m *lostMailError) Error() string { return "lost mail to " + m.to }
 
-type wildText struct{}
+type wildTextError struct{}
 
-func (wildText) Error() string { panic("kaboom") }
+func (wildTextError) Error() string { panic("kaboom") }
 
-type exitingText struct{}
+type exitingTextError struct{}
 
-func (exitingText) Error() string { runtime.Goexit(); return "" }
+func (exitingTextError) Error() string { runtime.Goexit(); return "" }
 
-type wildUnwrap struct{}
+type wildUnwrapError struct{}
 
-func (wildUnwrap) Error() string { return "wild" }
-func (wildUnwrap) Unwrap() error { panic("kaboom") }
+func (wildUnwrapError) Error() string { return "wild" }
+func (wildUnwrapError) Unwrap() error { panic("kaboom") }
 
-type wildIs struct{}
+type wildIsError struct{}
 
-func (wildIs) Error() string { return "wild" }
-func (wildIs) Is(error) bool { panic("kaboom") }
+func (wildIsError) Error() string { return "wild" }
+func (wildIsError) Is(error) bool { panic("kaboom") }
 
-type wildAs struct{}
+type wildAsError struct{}
 
-func (wildAs) Error() string { return "wild" }
-func (wildAs) As(any) bool   { panic("kaboom") }
+func (wildAsError) Error() string { return "wild" }
+func (wildAsError) As(any) bool   { panic("kaboom") }
 
 // foreignErrorCases are all wild errors in all surroundings, and where else an error
 // may come from.

@@ -90,7 +90,7 @@ func (t *trial) judge(breaches []history.Breach, rules ...string) {
 	})
 	own := slices.DeleteFunc(slices.Clone(breaches), func(b history.Breach) bool { return b.Worker != guilty.Worker })
 	others := slices.DeleteFunc(slices.Clone(breaches), func(b history.Breach) bool { return b.Worker == guilty.Worker })
-	breaches = append(own, others...)
+	breaches = slices.Concat(own, others)
 	for _, b := range breaches[:min(len(breaches), mostBreaches)] {
 		t.Errorf("%s", b)
 	}

@@ -52,18 +52,18 @@ var ErrHandedBack = errors.New("handed back")
 // The error wraps ErrHandedBack and err, which may be nil. If it is returned while
 // the manager is not stopping, the attempt has failed. A panic with it is an ordinary
 // panic.
-func HandBack(err error) error { return &handBack{err} }
+func HandBack(err error) error { return &handBackError{err} }
 
-type handBack struct{ err error }
+type handBackError struct{ err error }
 
-func (e *handBack) Error() string {
+func (e *handBackError) Error() string {
 	if e.err == nil {
 		return ErrHandedBack.Error()
 	}
 	return ErrHandedBack.Error() + ": " + e.err.Error()
 }
 
-func (e *handBack) Unwrap() []error {
+func (e *handBackError) Unwrap() []error {
 	if e.err == nil {
 		return []error{ErrHandedBack}
 	}

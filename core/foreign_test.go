@@ -16,25 +16,25 @@ type failed struct{ text string }
 
 func (e *failed) Error() string { return e.text }
 
-type badUnwrap struct{}
+type badUnwrapError struct{}
 
-func (badUnwrap) Error() string { return "bad unwrap" }
-func (badUnwrap) Unwrap() error { panic("no inside") }
+func (badUnwrapError) Error() string { return "bad unwrap" }
+func (badUnwrapError) Unwrap() error { panic("no inside") }
 
-type badUnwrapAll struct{}
+type badUnwrapAllError struct{}
 
-func (badUnwrapAll) Error() string   { return "bad unwrap" }
-func (badUnwrapAll) Unwrap() []error { panic("no insides") }
+func (badUnwrapAllError) Error() string   { return "bad unwrap" }
+func (badUnwrapAllError) Unwrap() []error { panic("no insides") }
 
-type badIs struct{}
+type badIsError struct{}
 
-func (badIs) Error() string { return "bad is" }
-func (badIs) Is(error) bool { panic("is nothing") }
+func (badIsError) Error() string { return "bad is" }
+func (badIsError) Is(error) bool { panic("is nothing") }
 
-type badAs struct{}
+type badAsError struct{}
 
-func (badAs) Error() string { return "bad as" }
-func (badAs) As(any) bool   { panic("as nothing") }
+func (badAsError) Error() string { return "bad as" }
+func (badAsError) As(any) bool   { panic("as nothing") }
 
 type exits struct{}
 
@@ -61,11 +61,11 @@ func TestAnErrorWhoseMethodsPanicIsReplacedByOneThatSaysSo(t *testing.T) {
 		{"a nil pointer", none, "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
 		{"a nil pointer, marked", Permanent(none), "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
 		{"a nil pointer, joined", errors.Join(errors.New("a"), none), "panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference"},
-		{"Unwrap", badUnwrap{}, "panic in the Unwrap method of core.badUnwrap: no inside"},
-		{"Unwrap, wrapped", fmt.Errorf("outside: %w", badUnwrap{}), "panic in the Unwrap method of core.badUnwrap: no inside"},
-		{"Unwrap of several", badUnwrapAll{}, "panic in the Unwrap method of core.badUnwrapAll: no insides"},
-		{"Is", badIs{}, "panic in the Is method of core.badIs: is nothing"},
-		{"As", fmt.Errorf("outside: %w", badAs{}), "panic in the As method of core.badAs: as nothing"},
+		{"Unwrap", badUnwrapError{}, "panic in the Unwrap method of core.badUnwrapError: no inside"},
+		{"Unwrap, wrapped", fmt.Errorf("outside: %w", badUnwrapError{}), "panic in the Unwrap method of core.badUnwrapError: no inside"},
+		{"Unwrap of several", badUnwrapAllError{}, "panic in the Unwrap method of core.badUnwrapAllError: no insides"},
+		{"Is", badIsError{}, "panic in the Is method of core.badIsError: is nothing"},
+		{"As", fmt.Errorf("outside: %w", badAsError{}), "panic in the As method of core.badAsError: as nothing"},
 		{"a Goexit", exits{}, "runtime.Goexit was called in the Error method of core.exits"},
 		{"a panic with itself", itself{}, "panic in the Error method of core.itself: a core.itself that cannot be printed"},
 		{"a chain without end", loop{}, "panic in the Unwrap method of core.loop: the error wraps more than 65536 others, or itself"},
@@ -118,7 +118,7 @@ func TestAnErrorWhoseMethodsWorkStaysTheSame(t *testing.T) {
 }
 
 func TestPermanentCountsAlsoOnAnErrorWhoseMethodsPanic(t *testing.T) {
-	for _, err := range []error{Permanent((*failed)(nil)), fmt.Errorf("outside: %w", Permanent(badIs{}))} {
+	for _, err := range []error{Permanent((*failed)(nil)), fmt.Errorf("outside: %w", Permanent(badIsError{}))} {
 		fault, final := examine(err)
 		assert.NotNil(t, fault)
 		assert.True(t, final)
@@ -129,7 +129,7 @@ func TestAPanicsValueWhoseMethodsPanicIsReplaced(t *testing.T) {
 	assert.EqualError(t, newPanic((*failed)(nil)), "panic: panic in the Error method of *core.failed: runtime error: invalid memory address or nil pointer dereference")
 	assert.EqualError(t, newPanic(itself{}), "panic: panic in the Error method of core.itself: a core.itself that cannot be printed")
 	assert.EqualError(t, newPanic(exits{}), "panic: runtime.Goexit was called in the Error method of core.exits")
-	assert.NotErrorIs(t, newPanic(badIs{}), ErrTimeout)
+	assert.NotErrorIs(t, newPanic(badIsError{}), ErrTimeout)
 }
 
 func BenchmarkFailedError(b *testing.B) {

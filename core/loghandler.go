@@ -104,15 +104,19 @@ func (h *safeHandler) WithGroup(name string) slog.Handler {
 // derive returns a copy of h around the handler that make returns. If make panics or
 // returns nil, it returns h and false.
 func (h *safeHandler) derive(make func() slog.Handler) (with *safeHandler, ok bool) {
-	with = h
-	defer func() { _ = recover() }()
-	inner := make()
+	inner := orNil(make)
 	if inner == nil {
 		return h, false
 	}
 	derived := *h
 	derived.handler = inner
 	return &derived, true
+}
+
+// orNil returns the handler that make returns, or nil if make panics.
+func orNil(make func() slog.Handler) slog.Handler {
+	defer func() { _ = recover() }()
+	return make()
 }
 
 // plainAttr returns an attribute without foreign methods. Texts and numbers are kept. An

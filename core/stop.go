@@ -332,7 +332,7 @@ func (m *manager) hangs(j *Job, returned <-chan error) {
 	m.hanging = append(m.hanging, j)
 	m.mu.Unlock()
 	go func() {
-		<-returned
+		_ = <-returned
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		i := slices.Index(m.hanging, j)

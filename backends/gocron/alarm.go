@@ -170,7 +170,7 @@ func (a *alarm) ring(gen uint32) {
 	switch {
 	case stale:
 	case byHand:
-		a.job.Trigger()
+		_, _ = a.job.Trigger() // it fails if the worker may not run any more
 	case slot.IsZero():
 	case back:
 		e.busy.Go(a.reset)
@@ -182,7 +182,7 @@ func (a *alarm) ring(gen uint32) {
 		}
 	}
 	if twice {
-		a.job.Trigger()
+		_, _ = a.job.Trigger() // it fails if the worker may not run any more
 	}
 }
 
