@@ -290,7 +290,11 @@ func (f *finder) binary(name string, n *ast.BinaryExpr) {
 	case token.LAND:
 		f.instead(name, "logic", n, with("||"))
 	case token.LOR:
-		f.instead(name, "logic", n, with("&&"))
+		left := f.source(n.X)
+		if x, ok := n.X.(*ast.BinaryExpr); ok && x.Op == token.LOR {
+			left = "(" + left + ")" // && binds tighter
+		}
+		f.instead(name, "logic", n, left+f.text(n.X.End(), n.OpPos)+"&&"+f.text(n.OpPos+2, n.End()))
 	case token.ADD, token.SUB:
 		if !f.isNumber(n) {
 			return

@@ -97,7 +97,7 @@ func branch() any {
 
 func logic() any {
 	yes, no := true, []bool{}
-	return fmt.Sprint(len(no) > 5 && len(no) < 5, yes || len(no) == 5)
+	return fmt.Sprint(len(no) > 5 && len(no) < 5, yes || len(no) == 5, yes || len(no) == 6 || len(no) == 7)
 }
 
 func arith() any {
