@@ -73,7 +73,7 @@ func (c *Config) variable(top []field, name, rest, value string, referred bool) 
 	if others {
 		return nil
 	}
-	return &Error{Source: name, Err: fmt.Errorf("is no variable of tickwork%s", insteadOf(name, known))}
+	return &Error{Source: name, Err: fmt.Errorf("is not a variable of tickwork%s", insteadOf(name, known))}
 }
 
 // trimLineEnd returns a value without the line end that Kubernetes and Docker leave
@@ -99,14 +99,14 @@ func insteadOf(name string, known []string) string {
 		return m
 	}
 	if len(sameKey) > 0 {
-		return "; with that ending there are " + join(sameKey)
+		return "; variables with that ending are " + join(sameKey)
 	}
 	isWorkers := strings.HasPrefix(name, envPrefix+"WORKERS_") || strings.Contains(name, "_RETRY_")
 	for _, f := range tagged(reflect.TypeFor[Override]()) {
 		isWorkers = isWorkers || strings.HasSuffix(name, "_"+strings.ToUpper(f.name))
 	}
 	if isWorkers {
-		return "; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
+		return "; change workers with TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
 	}
 	rest := strings.TrimPrefix(name, envPrefix)
 	for _, k := range top { // TICKWORK_INSTANCE_NAME, TICKWORK_LEVEL

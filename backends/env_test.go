@@ -62,7 +62,7 @@ func TestLoadReadsTheProcessEnvironment(t *testing.T) {
 
 func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 	for variable, want := range map[string]string{
-		"TICKWORK_BACKND=native":               `TICKWORK_BACKND: is no variable of tickwork; did you mean "TICKWORK_BACKEND"?`,
+		"TICKWORK_BACKND=native":               `TICKWORK_BACKND: is not a variable of tickwork; did you mean "TICKWORK_BACKEND"?`,
 		"TICKWORK_ENABLED=maybe":               `TICKWORK_ENABLED: enabled: wants true or false, got "maybe"`,
 		"TICKWORK_NAMESPACE=a b":               `TICKWORK_NAMESPACE: namespace: has ' ' at byte 1; letters, digits and . _ - are allowed`,
 		"TICKWORK_WORKERS={a: {evry: 1h}}":     `TICKWORK_WORKERS:1:6: workers.a.evry: unknown key; did you mean "every"?`,
@@ -70,19 +70,19 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 		"TICKWORK_FAKEREDIS_LEASE=secret":      `TICKWORK_FAKEREDIS_LEASE: fakeredis.lease: wants a duration with its unit, such as 90s, 10m or 1h30m`,
 		"TICKWORK_FAKEREDIS_LEESE=secret":      `TICKWORK_FAKEREDIS_LEESE: fakeredis has no such key; did you mean "TICKWORK_FAKEREDIS_LEASE"?`,
 		"TICKWORK_NATIVE_ANYTHING=1":           `TICKWORK_NATIVE_ANYTHING: native has no such key; there are none here`,
-		"TICKWORK_ASYNC_URL=secret":            `TICKWORK_ASYNC_URL: is no variable of tickwork; did you mean "TICKWORK_ASYNQ_URL"?`,
+		"TICKWORK_ASYNC_URL=secret":            `TICKWORK_ASYNC_URL: is not a variable of tickwork; did you mean "TICKWORK_ASYNQ_URL"?`,
 		"TICKWORK_NATS_TSL_CA=secret":          `TICKWORK_NATS_TSL_CA: nats has no such key; did you mean "TICKWORK_NATS_TLS_CA"?`,
-		"TICKWORK_KAFKA_LEASE=secret":          `TICKWORK_KAFKA_LEASE: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_LEASE, TICKWORK_FAKEREDIS_LEASE, TICKWORK_NATS_LEASE, TICKWORK_QUEUE_LEASE`,
-		"TICKWORK_REDIS_URL=secret":            `TICKWORK_REDIS_URL: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_URL, TICKWORK_FAKEREDIS_URL, TICKWORK_NATS_URL, TICKWORK_QUEUE_URL`,
-		"TICKWORK_POLL=1s":                     `TICKWORK_POLL: is no variable of tickwork; with that ending there are TICKWORK_ASYNQ_POLL`,
+		"TICKWORK_KAFKA_LEASE=secret":          `TICKWORK_KAFKA_LEASE: is not a variable of tickwork; variables with that ending are TICKWORK_ASYNQ_LEASE, TICKWORK_FAKEREDIS_LEASE, TICKWORK_NATS_LEASE, TICKWORK_QUEUE_LEASE`,
+		"TICKWORK_REDIS_URL=secret":            `TICKWORK_REDIS_URL: is not a variable of tickwork; variables with that ending are TICKWORK_ASYNQ_URL, TICKWORK_FAKEREDIS_URL, TICKWORK_NATS_URL, TICKWORK_QUEUE_URL`,
+		"TICKWORK_POLL=1s":                     `TICKWORK_POLL: is not a variable of tickwork; variables with that ending are TICKWORK_ASYNQ_POLL`,
 		"TICKWORK_TIMEZONE=UTC":                inWorkers("TICKWORK_TIMEZONE"),
 		"TICKWORK_WORKERS_HEARTBEAT=1":         inWorkers("TICKWORK_WORKERS_HEARTBEAT"),
 		"TICKWORK_DELETE_OLD_LOGS_EVERY=1h":    inWorkers("TICKWORK_DELETE_OLD_LOGS_EVERY"),
 		"TICKWORK_A_RUN_ON_START=true":         inWorkers("TICKWORK_A_RUN_ON_START"),
 		"TICKWORK_A_RETRY_ATTEMPTS=3":          inWorkers("TICKWORK_A_RETRY_ATTEMPTS"),
-		"TICKWORK_INSTANCE_NAME=a":             `TICKWORK_INSTANCE_NAME: is no variable of tickwork; did you mean "TICKWORK_INSTANCE"?`,
-		"TICKWORK_LOGLEVEL=debug":              `TICKWORK_LOGLEVEL: is no variable of tickwork; did you mean "TICKWORK_LOG_LEVEL"?`,
-		"TICKWORK_GRACE=1s":                    `TICKWORK_GRACE: is no variable of tickwork; did you mean "TICKWORK_STOP_GRACE"?`,
+		"TICKWORK_INSTANCE_NAME=a":             `TICKWORK_INSTANCE_NAME: is not a variable of tickwork; did you mean "TICKWORK_INSTANCE"?`,
+		"TICKWORK_LOGLEVEL=debug":              `TICKWORK_LOGLEVEL: is not a variable of tickwork; did you mean "TICKWORK_LOG_LEVEL"?`,
+		"TICKWORK_GRACE=1s":                    `TICKWORK_GRACE: is not a variable of tickwork; did you mean "TICKWORK_STOP_GRACE"?`,
 		"TICKWORK_COLOUR=secret":               unknown("TICKWORK_COLOUR"),
 		"TICKWORK_=secret":                     unknown("TICKWORK_"),
 		"TICKWORK_REQUIRE_SERVER=1":            unknown("TICKWORK_REQUIRE_SERVER"),
@@ -108,11 +108,11 @@ func TestTheEnvironmentTellsWhatIsWrong(t *testing.T) {
 }
 
 func inWorkers(name string) string {
-	return name + ": is no variable of tickwork; workers are changed by TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
+	return name + ": is not a variable of tickwork; change workers with TICKWORK_WORKERS, which is YAML, as in {delete-old-logs: {every: 2h}}"
 }
 
 func unknown(name string) string {
-	return name + ": is no variable of tickwork; known are TICKWORK_BACKEND, TICKWORK_ENABLED, TICKWORK_NAMESPACE, TICKWORK_INSTANCE, " +
+	return name + ": is not a variable of tickwork; known are TICKWORK_BACKEND, TICKWORK_ENABLED, TICKWORK_NAMESPACE, TICKWORK_INSTANCE, " +
 		"TICKWORK_MAX_CONCURRENT, TICKWORK_STOP_GRACE, TICKWORK_CONNECT_TIMEOUT, TICKWORK_LOG_LEVEL, TICKWORK_WORKERS, " +
 		"and TICKWORK_NATS_URL and so on for the keys of backends"
 }
@@ -185,7 +185,7 @@ func TestTheEnvironmentReplacesAScheduleOrItsZoneAlone(t *testing.T) {
 		"{a: {timezone: ''}}":         "TICKWORK_WORKERS:1:6: workers.a.timezone: is empty; name the zone, as in Europe/Berlin or UTC",
 		"{a: {cron: ''}}":             "TICKWORK_WORKERS:1:6: workers.a.cron: is empty",
 		"{a: {every: 0}}":             "TICKWORK_WORKERS:1:6: workers.a.every: must be longer than zero, got 0s",
-		"{a: {timezone: Asia/Tokyo}}": "TICKWORK_WORKERS:1:6: workers.a.timezone: goes with cron, and every has no time zone",
+		"{a: {timezone: Asia/Tokyo}}": "TICKWORK_WORKERS:1:6: workers.a.timezone: needs cron, but every has no time zone",
 	} {
 		_, err := backends.LoadFrom("f", "workers: {a: {every: 1h, offset: 15m}}", "TICKWORK_WORKERS="+environ)
 		assert.EqualError(t, err, want)

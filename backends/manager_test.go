@@ -240,7 +240,7 @@ func TestAddSaysWhatTheConfigurationCaused(t *testing.T) {
 	for _, s := range []core.Schedule{core.Every(time.Minute), core.Delay(time.Minute), core.Cron("@every 1m")} {
 		err = m.Add(ctx, worker("zone", s))
 		require.ErrorIs(t, err, core.ErrInvalidWorker)
-		require.ErrorContains(t, err, "tickwork.yaml:10:10: workers.zone.timezone: goes with cron, and the program's schedule is ")
+		require.ErrorContains(t, err, "tickwork.yaml:10:10: workers.zone.timezone: needs cron, but the program's schedule is ")
 	}
 	require.EqualError(t, m.Add(ctx, worker("zone", nil)),
 		"tickwork.yaml:10:10: workers.zone.timezone: the worker is a long-running one, and has no schedule to replace: not supported by this engine")

@@ -196,7 +196,7 @@ func (o Override) schedule(program core.Schedule) (core.Schedule, error) {
 	if s, ok := program.(zoned); ok {
 		return inZone(s, zone)
 	}
-	return nil, fmt.Errorf("goes with cron, and the program's schedule is %s: %w", core.DescribeSchedule(program), core.ErrInvalidWorker)
+	return nil, fmt.Errorf("needs cron, but the program's schedule is %s: %w", core.DescribeSchedule(program), core.ErrInvalidWorker)
 }
 
 // zoned is a schedule that can be had in another time zone.

@@ -49,12 +49,12 @@ func explain(line, message string) fault {
 	says := func(text string) bool { return strings.Contains(message, text) }
 	switch {
 	case says("'\t'"):
-		return fault{reason: "a tab where it wants spaces"}
+		return fault{reason: "it has a tab here; use spaces"}
 	case says("value is not allowed in this context"):
 		if m := colonInside.FindStringSubmatchIndex(line); m != nil {
 			return fault{`a text with ": " in it must be in quotes`, m[2] + 1}
 		}
-		return fault{reason: "a value where there can be none; is the indentation right?"}
+		return fault{reason: "a value is not allowed here; check the indentation"}
 	case says("sequence end token"):
 		return fault{reason: "a list that begins with [ has no ]; a text that begins with [ must be in quotes"}
 	case says("flow map content"), says("'}' must be specified"):

@@ -123,7 +123,7 @@ func (k *checker) schedule(o Override) {
 }
 
 func (k *checker) cron(o Override) {
-	const alone = "goes with cron, and %s has no time zone"
+	const alone = "needs cron, but %s has no time zone"
 	switch {
 	case o.Timezone != "" && o.Every != 0:
 		k.fail("timezone", fmt.Errorf(alone, "every"))

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
-// validateAccess refuses settings for the connection that contradict each other.
-// What the URL says is not its concern.
+// validateAccess refuses settings for the connection that contradict each other. It
+// does not read the URL.
 func (cfg Config) validateAccess() error {
 	own := cfg
 	own.Client = nil
@@ -62,8 +62,7 @@ func (cfg Config) read() (Config, error) {
 	return cfg, nil
 }
 
-// String returns what may be shown to anyone: no password, and no URL, which may
-// have one.
+// String returns a text without passwords. It leaves out the URL, which may have one.
 func (cfg Config) String() string {
 	where := "the default URL"
 	switch {
@@ -87,5 +86,5 @@ func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, cfg.String()) }
 // LogValue returns String for package slog.
 func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
 
-// MarshalText returns String, so that encoding/json shows no more either.
+// MarshalText returns String, so that encoding/json shows no password.
 func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), nil }

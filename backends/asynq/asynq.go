@@ -32,29 +32,29 @@ type Config struct {
 	// for Redis. Empty is DefaultURL.
 	//
 	// A special character in a user or a password is written as % and two
-	// hexadecimal digits: # is %23. A URL that cannot be read for certain is refused.
+	// hexadecimal digits: # is %23. A URL that can be read in two ways is refused.
 	URL string `yaml:"url"`
 
-	// URLFile is the path of a file with the URL, in place of URL. Start reads it,
-	// as it reads every file that is named here, and leaves out a line end at the
-	// end.
+	// URLFile is the path of a file with the URL, in place of URL. Start reads this
+	// and the other files that Config names. A line end at the end is left out.
 	URLFile string `yaml:"url_file" secret:"false"`
 
-	// User and Password, or the content of PasswordFile, are for a URL that has
-	// neither. They need no escaping. A password alone is the default user's. With
-	// a Sentinel's URL they are for Redis.
+	// User and Password are for a URL without a user and a password. They need no
+	// escaping. PasswordFile is the path of a file with the password. Without User
+	// the password is the default user's. With a Sentinel's URL they are for Redis.
 	User         string `yaml:"user"`
 	Password     string `yaml:"password"`
 	PasswordFile string `yaml:"password_file" secret:"false"`
 
-	// TLS is for a Redis whose certificate the system does not know, or that
-	// wants to see one. The URL's scheme must be one with TLS, such as rediss.
+	// TLS is for a Redis with a certificate that the system does not trust, or one
+	// that requires a client certificate. The URL's scheme must be one with TLS,
+	// such as rediss.
 	TLS TLS `yaml:"tls"`
 
-	// Client is one that the program has already, in place of all that is above: of
-	// one server, of a Sentinel or of a Redis Cluster, not a Ring. It is never closed
-	// here, and must be closed after Stop only. Its
-	// ContextTimeoutEnabled must be true, it must not read from replicas, and its
+	// Client is a client that the program owns, in place of the settings above. It is
+	// for one server, a Sentinel or a Redis Cluster; a Ring is refused. This package
+	// never closes it, and the program must not close it before Stop has returned.
+	// Its ContextTimeoutEnabled must be true, it must not read from replicas, and its
 	// timeouts should be well under a fifth of the lease.
 	Client redis.UniversalClient
 
@@ -91,7 +91,7 @@ type Config struct {
 	Retention time.Duration `yaml:"retention"`
 }
 
-// TLS is what a TLS connection may need: paths of PEM files, and a name.
+// TLS has the settings of a TLS connection: paths of PEM files, and a name.
 type TLS struct {
 	CA         string `yaml:"ca"`          // the authorities that sign the server's certificate
 	Cert       string `yaml:"cert"`        // this client's certificate
@@ -186,7 +186,7 @@ func (cfg Config) validate() error {
 	case cfg.Retention != 0 && cfg.Retention < time.Second:
 		return refuse("Retention", fmt.Errorf("%s is shorter than a second", cfg.Retention))
 	case access.LooksLikeURL(cfg.Namespace):
-		return refuse("Namespace", errors.New("looks like a URL, which is not shown here; it is up to 64 letters, digits and . _ -"))
+		return refuse("Namespace", errors.New("looks like a URL, which is not shown here; a namespace has up to 64 letters, digits and . _ -"))
 	case !goodNamespace(cfg.Namespace):
 		return refuse("Namespace", fmt.Errorf("%.80q is not up to 64 letters, digits and . _ -", cfg.Namespace))
 	}

@@ -8,16 +8,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Asynq's server subscribes to a channel on which its tools cancel tasks, which does
-// nothing to the run of a worker. Its subscriber (v0.26) reads from the subscription
-// without asking whether that has ended: if the client is closed, by the program that
-// owns it, a nil message ends the process. So it never gets a subscription: it tries
+// Asynq's server subscribes to a channel on which its tools cancel tasks. That has no
+// effect on the run of a worker. Asynq's subscriber (v0.26) does not check whether the
+// subscription has ended: if the program closes its client, the subscriber gets a nil
+// message, and its panic ends the process. So it never gets a subscription. It tries
 // again every five seconds, with a client that connects to nothing.
 
-// notListening is in what asynq's log says of each try, which is not passed on.
+// notListening is in the log records of these tries, which are dropped.
 const notListening = "asynq's cancel channel is not listened to"
 
-// Subscribe returns a subscription that cannot be had.
+// Subscribe returns a subscription that always fails.
 func (s *source) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
 	return s.deaf.Subscribe(ctx, channels...)
 }

@@ -23,8 +23,8 @@ type target struct {
 	address string // for people; without a password
 	secrets []string
 
-	// late reads the files with secrets and certificates, and returns the target
-	// with what they say. It is nil if there are none.
+	// late reads the files with secrets and certificates, and returns the target with
+	// their content. It is nil if there are none.
 	late func() (target, error)
 }
 
@@ -139,7 +139,7 @@ func (t *target) connect(ctx context.Context, host core.Host) (redis.UniversalCl
 			return client, nil
 		}
 		if t.lent != nil && errors.Is(err, redis.ErrClosed) {
-			return nil, fmt.Errorf("reach Redis at %s: Config.Client is closed, and its program must close it after Stop only: %w", t.address, err)
+			return nil, fmt.Errorf("reach Redis at %s: Config.Client is closed; close it only after Stop has returned: %w", t.address, err)
 		}
 		// The connection's deadline is the context's, and may come first.
 		if end, ends := ctx.Deadline(); ctx.Err() == nil && (!ends || time.Now().Before(end)) {

@@ -71,33 +71,33 @@
 //
 // # What remains of a worker
 //
-// The hash of a worker that no instance has any more remains in Redis: some hundred
-// bytes each, which never expire. Delete it by hand if no instance has the worker, or is
-// about to start with it, and no run of it is in progress. These show which workers have
-// one, which instance has which workers (more than 5,000 are not listed by name), and
-// that the lease is not "running"; the last command forgets the worker, with a pause,
-// its last run and the slot up to which nothing is due:
+// If no instance has a worker any more, its hash remains in Redis: some hundred bytes,
+// which never expire. Delete it by hand if no instance has the worker or is about to
+// start with it, and no run of it is in progress. The first command lists the workers
+// that have a hash. The second shows which instance has which workers (if it has more
+// than 5,000, without names). The third shows whether the lease is "running". The last
+// deletes the hash: the worker's pause, its last run, and up to which slot it has run.
 //
 //	redis-cli --scan --pattern 'tickwork:{tickwork}:w:*'
 //	redis-cli hgetall 'tickwork:{tickwork}:rosters'
 //	redis-cli hget 'tickwork:{tickwork}:w:send-invoices' lease
 //	redis-cli unlink 'tickwork:{tickwork}:w:send-invoices'
 //
-// Many at once, whose names have a beginning of their own:
+// To delete many workers with names of one prefix:
 //
 //	redis-cli --scan --pattern 'tickwork:{tickwork}:w:tenant-17/*' | xargs -r redis-cli unlink
 //
-// An entry of the rosters whose instance has died is deleted an hour later. Asynq deletes
-// the tasks of the worker as it does all others.
+// The roster of an instance that has died is deleted an hour later. Asynq deletes the
+// worker's tasks as it does those of all workers.
 //
 // # A client that the program owns
 //
-// Config.Client is never closed here, and should be closed after Stop. If it is closed
-// before that, the log says so, nothing runs any more on this instance, and Stop
-// returns as usual. Asynq v0.26 alone does not survive it: the subscriber of its server
-// takes the end of its subscription for a message, which is nil, and panics. So this
-// package gives it no subscription: a cancellation of a task by asynq's tools, which does
-// nothing to a worker's run, is not listened to.
+// This package never closes Config.Client. Close it after Stop has returned. If it is
+// closed earlier, the log says so, nothing runs on this instance any more, and Stop
+// returns as usual. The server of asynq v0.26 would panic: its subscriber takes the end
+// of its subscription for a message, which is nil. So this package gives it no
+// subscription, and asynq's tools cannot cancel tasks. Cancelling a task has no effect on
+// a worker's run in any case.
 //
 // # Parameters of URLs
 //
@@ -106,8 +106,8 @@
 // replica_only, route_by_latency and route_randomly are refused. Timeouts that are
 // left out are a tenth of the lease, and three seconds at most.
 //
-// The URL of backends.OpenURL has namespace and the keys of the section but for url, such as
-// lease and password_file, and of go-redis's these:
+// The URL of backends.OpenURL takes namespace, the keys of the section except url, such
+// as lease and password_file, and these parameters of go-redis:
 //
 //	dial_timeout read_timeout write_timeout client_name protocol
 //	pool_size pool_timeout pool_fifo min_idle_conns max_idle_conns max_active_conns
@@ -121,8 +121,8 @@
 //
 // A special character in the user or the password of a URL is written as % and two
 // hexadecimal digits: # is %23, / is %2F, @ is %40. A URL that can be read in more
-// than one way is refused. User and Password of Config need no escaping, and
-// PasswordFile and URLFile name files, as Docker and Kubernetes mount secrets:
+// than one way is refused. User and Password of Config need no escaping. PasswordFile
+// and URLFile name files, such as the secrets that Docker and Kubernetes mount:
 //
 //	backend: asynq
 //	asynq:
@@ -132,8 +132,8 @@
 //	  tls: {ca: /etc/tickwork/ca.pem, cert: /etc/tickwork/client.pem, key: /etc/tickwork/client-key.pem}
 //
 // Start reads the files. It reads the client's certificate again for each new
-// connection; a password that has changed needs a restart. A rediss URL trusts
-// the certificates that the system trusts, unless tls.ca names others.
+// connection. After a change of the password, restart the program. With a rediss URL
+// the client trusts the authorities that the system trusts, unless tls.ca names others.
 // tls.server_name is the name in the server's certificate, if it is not the host of
 // the URL.
 //

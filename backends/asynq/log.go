@@ -16,7 +16,7 @@ import (
 // away it repeats itself several times a second.
 type serverLog struct {
 	log     *slog.Logger
-	secrets []string // struck out of the messages, which may quote an answer of Redis
+	secrets []string // struck out of the messages, which may quote a reply of Redis
 
 	mu   sync.Mutex
 	told map[string]time.Time // by the beginning of the message
@@ -29,7 +29,7 @@ func newServerLog(log *slog.Logger, secrets []string) *serverLog {
 	return &serverLog{log: log, secrets: secrets, told: make(map[string]time.Time)}
 }
 
-// message returns what asynq says.
+// message returns the text of asynq's log message.
 func (l *serverLog) message(args []any) string {
 	text := fmt.Sprint(args...)
 	for _, secret := range l.secrets {

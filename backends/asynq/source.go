@@ -28,7 +28,7 @@ import (
 type source struct {
 	*batcher
 	deaf    *redis.Client // for asynq's subscription, see Subscribe
-	pending string        // the key of asynq's list of the tasks that are to be taken
+	pending string        // the key of asynq's list of pending tasks
 	poll    time.Duration
 	most    int         // how many may be run at a time; zero is no limit
 	open    func() bool // whether this instance can run any

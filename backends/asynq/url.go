@@ -17,9 +17,9 @@ import (
 	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
-// urlTarget reads the URL of a configuration, strictly and without the help of
-// go-redis, whose errors show what it cannot read: go-redis gets a URL without user
-// and password. It reads the files of the TLS settings if it is asked to.
+// urlTarget reads the URL of a configuration strictly. It gives go-redis a URL without
+// user and password, because go-redis's errors quote the URL. It reads the files of the
+// TLS settings only if files is true.
 func urlTarget(cfg Config, files bool) (target, error) {
 	u, err := access.ParseURL(cmp.Or(cfg.URL, DefaultURL))
 	if err != nil {
@@ -84,7 +84,7 @@ func urlTarget(cfg Config, files bool) (target, error) {
 	return target{address: o.Addr, secrets: who.secrets(), open: func() redis.UniversalClient { return who.scrubbed(redis.NewClient(o)) }}, nil
 }
 
-// checkURL refuses what go-redis would guess or show.
+// checkURL refuses a URL that go-redis would guess at or quote.
 func checkURL(u *url.URL, scheme, kind string) error {
 	_, known := schemes[u.Scheme]
 	switch {
@@ -155,11 +155,11 @@ func whichParameter(u *url.URL, err error) error {
 	return errors.New("has a parameter that cannot be read")
 }
 
-// account is who connects.
+// account has the users and passwords of a connection.
 type account struct{ user, password, sentinelUser, sentinelPassword string }
 
-// account returns who connects, by the URL or by the fields of their own. In a
-// Sentinel's URL what stands before the @ is for the Sentinels.
+// account returns the users and passwords from the URL or from the fields User and
+// Password. In a Sentinel's URL the part before the @ is for the Sentinels.
 func (cfg Config) account(u *url.URL, kind string) (account, error) {
 	user, password := u.User.Username(), ""
 	if u.User != nil {
@@ -190,8 +190,8 @@ func (cfg Config) account(u *url.URL, kind string) (account, error) {
 
 var errTwice = errors.New("the URL has a user or a password, and the settings user and password are set too: use the URL or the settings")
 
-// scrubbed has a client strike the passwords out of its errors: some servers and
-// proxies quote the arguments of a command that they do not know.
+// scrubbed makes a client strike the passwords out of its errors: some servers and
+// proxies quote the arguments of an unknown command.
 func (a account) scrubbed(client redis.UniversalClient) redis.UniversalClient {
 	client.AddHook(scrubber(a.secrets()))
 	return client

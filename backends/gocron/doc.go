@@ -51,8 +51,8 @@
 // Starting it and shutting it down stay yours. Workers run while it does:
 // after StopJobs and Start the latest slot of those that were missed is made up,
 // as the worker's policy says. Stop the manager before you shut the scheduler
-// down: workers are silent after that, which the log says within core.ClockCheck, and
-// Add answers with an error.
+// down. If you shut it down first, no worker runs any more: the log says so within
+// core.ClockCheck, and Add returns an error.
 //
 // It must go by the real clock, gocron's default; in tests use testing/synctest.
 //

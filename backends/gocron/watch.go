@@ -81,8 +81,8 @@ func (e *engine) now() (now, actual time.Time) {
 }
 
 // A watcher is a goroutine that looks at the wall clock every core.ClockCheck,
-// and sets gocron's timers anew after it was set or the machine was suspended. It
-// reports once that the program has shut its scheduler down.
+// and sets gocron's timers again if the clock was set or the machine was suspended. It
+// reports once if the program has shut its scheduler down.
 type watcher struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -110,7 +110,7 @@ func (e *engine) watch() {
 			}
 			if !silent && e.lent != nil && e.lent.Jobs() == nil { // an empty list is not nil
 				silent = true
-				e.host.Logger.Error("gocron: no worker with a schedule runs any more", "error", errShutDown, "remedy", "shut the scheduler of Config down after the manager's Stop only")
+				e.host.Logger.Error("gocron: no worker with a schedule runs any more", "error", errShutDown, "remedy", "shut the scheduler of Config down only after the manager's Stop has returned")
 			}
 			if a := apart(); (a - settled).Abs() > drift {
 				settled = a

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
-// checkAccess refuses what cannot be right in the settings for the connection.
+// checkAccess refuses invalid settings for the connection.
 func (c Config) checkAccess(refuse func(field, format string, args ...any)) {
 	if c.Conn != nil {
 		if c.URL != "" || c.URLFile != "" || c.who() > 0 || c.Password != "" || c.PasswordFile != "" || c.TLS != (TLS{}) || len(c.Options) > 0 {
@@ -56,7 +56,7 @@ func (c Config) checkAccess(refuse func(field, format string, args ...any)) {
 	}
 }
 
-// who returns how many of the settings say who connects.
+// who returns how many of the settings User, Token, Creds and NKey are set.
 func (c Config) who() (n int) {
 	for _, given := range []bool{c.User != "", c.Token != "" || c.TokenFile != "", c.Creds != "", c.NKey != ""} {
 		if given {
@@ -66,10 +66,10 @@ func (c Config) who() (n int) {
 	return n
 }
 
-// checkURL refuses a URL that cannot be right. Its errors show nothing of it.
+// checkURL refuses an invalid URL. Its errors do not quote the URL.
 func (c Config) checkURL() error {
 	if c.URLFile != "" {
-		return nil // it is not read yet
+		return nil // Start reads the file
 	}
 	servers, err := c.servers()
 	switch {
@@ -81,7 +81,7 @@ func (c Config) checkURL() error {
 	return nil
 }
 
-// servers returns the URLs of the servers, of which there is at least one.
+// servers returns the URLs of the servers, at least one.
 func (c Config) servers() ([]*url.URL, error) {
 	list, err := access.ParseURLs(c.URL, "nats")
 	if err != nil {
@@ -102,7 +102,7 @@ func (c Config) servers() ([]*url.URL, error) {
 	return list, nil
 }
 
-// connection is how the servers are reached, after the files have been read.
+// connection has the settings for a connection, after the files have been read.
 type connection struct {
 	servers  []string // without user and password
 	who      []nats.Option
@@ -132,7 +132,7 @@ func (c Config) connection() (connection, error) {
 			return connection{}, refusal(field, err)
 		}
 	}
-	if field, err := access.TLS(c.TLS).Apply(new(tls.Config)); err != nil { // nats.go does, too
+	if field, err := access.TLS(c.TLS).Apply(new(tls.Config)); err != nil { // only to check the files; nats.go reads them itself
 		return connection{}, refusal("TLS."+field, err)
 	}
 	if err := c.checkURL(); err != nil {
@@ -174,8 +174,7 @@ func refusal(field string, err error) error {
 	return &core.ConfigError{Engine: "nats", Field: field, Err: err}
 }
 
-// String returns what may be shown to anyone: no password, and no URL, which may
-// have one.
+// String returns a text without passwords. It leaves out the URL, which may have one.
 func (c Config) String() string {
 	where := "the default URL"
 	switch {
@@ -199,5 +198,5 @@ func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // LogValue returns String for package slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText returns String, so that encoding/json shows no more either.
+// MarshalText returns String, so that encoding/json shows no password.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

@@ -17,20 +17,20 @@ import (
 type Config struct {
 	// URL is the address of a server, or those of several of one cluster, with
 	// commas between: "nats://one:4222,nats://two:4222". The schemes are those
-	// of nats.go: nats, tls, ws, wss. User and password, or a token, may stand
-	// before the @, the same for each server; a path, parameters or a fragment may
-	// not. A special character in them is written as % and two hexadecimal digits:
-	// a comma is %2C. A URL that cannot be read for certain is refused.
+	// of nats.go: nats, tls, ws, wss. A user and a password, or a token, may stand
+	// before the @, the same for each server. In them a special character is written
+	// as % and two hexadecimal digits: a comma is %2C. A URL with a path, parameters
+	// or a fragment is refused, and a URL that can be read in two ways.
 	// Empty is "nats://127.0.0.1:4222".
 	URL string `yaml:"url"`
 
-	// URLFile is the path of a file with the URL, in place of URL. Start reads it,
-	// as it reads every file that is named here, and leaves out a line end at the
-	// end.
+	// URLFile is the path of a file with the URL, in place of URL. Start reads this
+	// and the other files that Config names. A line end at the end is left out.
 	URLFile string `yaml:"url_file" secret:"false"`
 
-	// User and Password, or Token, are for a URL that has neither. They need no
-	// escaping. PasswordFile and TokenFile are paths of files with them.
+	// User and Password, or Token, are for a URL without a user and a token. They need
+	// no escaping. PasswordFile and TokenFile are the paths of files with a password
+	// or a token.
 	User         string `yaml:"user"`
 	Password     string `yaml:"password"`
 	PasswordFile string `yaml:"password_file" secret:"false"`
@@ -79,7 +79,7 @@ type Config struct {
 	Lease time.Duration `yaml:"lease"`
 }
 
-// TLS is what a TLS connection may need: paths of PEM files, and a name.
+// TLS has the settings of a TLS connection: paths of PEM files, and a name.
 type TLS struct {
 	CA         string `yaml:"ca"`          // the authorities that sign the servers' certificates
 	Cert       string `yaml:"cert"`        // this client's certificate

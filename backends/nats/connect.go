@@ -66,9 +66,9 @@ type link struct {
 	nc       *nats.Conn
 	own      bool
 	servers  []string
-	password string // or the token, of our own connection
+	password string // the password or the token, if the connection is our own
 	status   chan nats.Status
-	back     func() // called when the connection is there again
+	back     func() // called after a reconnect
 	done     chan struct{}
 
 	mu        sync.Mutex
@@ -106,7 +106,7 @@ func connect(ctx context.Context, c Config, host core.Host) (*link, error) {
 	return l, nil
 }
 
-// scrub strikes the password out of an error, which may quote a server.
+// scrub strikes the password out of an error, which may quote a server's reply.
 func (l *link) scrub(err error) error { return access.Scrub(err, l.password) }
 
 func (l *link) name() string { return strings.Join(l.servers, ", ") }
@@ -183,7 +183,7 @@ func (l *link) closed(last error) error {
 	if l.own {
 		return err
 	}
-	return fmt.Errorf("Config.Conn is closed, and its program must close it after Stop only: %w", err) //nolint:staticcheck // it begins with a name
+	return fmt.Errorf("Config.Conn is closed; close it only after Stop has returned: %w", err) //nolint:staticcheck // it begins with a name
 }
 
 // follow keeps up and why until the connection's status is listened to no more.

@@ -64,12 +64,12 @@
 //
 // # What remains of a worker
 //
-// The keys of a worker that no instance has any more remain in the bucket: some hundred
-// bytes each, which never expire. Purge them by hand if no instance has the worker, or
-// is about to start with it, and no run of it is in progress. These show which workers
-// have keys, which workers an instance has (more than 5,000 are not listed by name), and
-// that the lease is not "running"; the last two commands forget the worker, with a
-// pause, its last run and the slot up to which nothing is due:
+// If no instance has a worker any more, its keys remain in the bucket: some hundred
+// bytes each, which never expire. Purge them by hand if no instance has the worker or is
+// about to start with it, and no run of it is in progress. The first command lists the
+// workers that have keys. The second shows which workers an instance has (if it has more
+// than 5,000, without names). The third shows whether the lease is "running". The last
+// two purge the keys: the worker's pause, its last run, and up to which slot it has run.
 //
 //	nats kv ls tickwork_default
 //	nats kv get tickwork_default r.host-1 --raw
@@ -127,8 +127,8 @@
 // A special character in the user or the password of a URL is written as % and two
 // hexadecimal digits: # is %23, / is %2F, a comma is %2C. A URL that can be read in
 // more than one way is refused. The keys user and password, or token, need no
-// escaping, and password_file, token_file and url_file name files, as Docker and
-// Kubernetes mount secrets (TICKWORK_NATS_PASSWORD_FILE in the environment). Start
-// reads these; creds, nkey and the certificates are read again for each new
-// connection.
+// escaping. The keys password_file, token_file and url_file name files, such as the
+// secrets that Docker and Kubernetes mount (TICKWORK_NATS_PASSWORD_FILE in the
+// environment). Start reads these files. The files of creds, nkey and the certificates
+// are read again for each new connection.
 package nats

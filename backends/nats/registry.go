@@ -324,8 +324,8 @@ func (s *store) living(ctx context.Context, now time.Time) ([]ledger.Member, err
 	return list, nil
 }
 
-// complete reads what of an instance the list lacks: it may miss a key that is written
-// at that moment.
+// complete reads the keys of an instance that the list lacks: a list may miss a key that
+// is written while it is read.
 func (s *store) complete(ctx context.Context, m ledger.Member) (ledger.Member, error) {
 	get := func(kind string) (jetstream.KeyValueEntry, error) {
 		e, err := s.kv.Get(ctx, kind+escape(m.Instance))
