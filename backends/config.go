@@ -23,7 +23,7 @@ type Config struct {
 	Backend string `yaml:"backend"`
 
 	// Enabled, where it is false, makes a manager that lists its workers and
-	// runs none, without a connection (core.Options.Disabled). Nil is true.
+	// runs none, and starts without a connection (core.Options.Disabled). Nil is true.
 	Enabled *bool `yaml:"enabled"`
 
 	// Namespace keeps this cluster apart from others on the same broker: up to

@@ -29,7 +29,7 @@ var disabledCases = []kase{
 		require.NoError(t, m.Stop(context.Background()))
 		require.Empty(t, d.read(), "hooks of a disabled manager")
 	}},
-	{rule: "CTL-4", name: "a-disabled-manager-refuses-pause-resume-and-trigger", needs: []core.Feature{core.FeatureDisabled}, run: func(t *trial) {
+	{rule: "CTL-4", name: "a-disabled-manager-without-a-cluster-refuses-pause-resume-and-trigger", needs: []core.Feature{core.FeatureDisabled}, local: true, run: func(t *trial) {
 		m := t.running(core.Options{Disabled: true}, t.worker("w", core.Every(t.period()), nil))
 		ctx := context.Background()
 		if t.features.Supports(core.FeaturePause) {

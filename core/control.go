@@ -12,10 +12,13 @@ func (m *manager) Trigger(ctx context.Context, name string) (tick Tick, err erro
 		return Tick{}, err
 	}
 	switch {
-	case j.worker.Disabled || m.opts.Disabled:
+	case j.worker.Disabled || m.opts.Disabled && !j.led(): // no other instance runs it for this one
 		err = ErrDisabled
 	case j.led():
-		tick, err = m.cluster.Trigger(ctx, j)
+		err = m.onCluster(ctx, "trigger worker "+name, func(ctx context.Context) (err error) {
+			tick, err = m.cluster.Trigger(ctx, j)
+			return err
+		})
 	default:
 		tick, err = j.Trigger()
 	}
@@ -87,12 +90,14 @@ func (m *manager) setPaused(ctx context.Context, op, name string, paused bool) e
 		return err
 	}
 	switch {
+	case m.cluster != nil:
+		do := m.cluster.Resume
+		if paused {
+			do = m.cluster.Pause
+		}
+		err = m.onCluster(ctx, op+" worker "+name, func(ctx context.Context) error { return do(ctx, j) })
 	case m.opts.Disabled:
 		err = ErrDisabled
-	case m.cluster != nil && paused:
-		err = m.cluster.Pause(ctx, j)
-	case m.cluster != nil:
-		err = m.cluster.Resume(ctx, j)
 	case paused && j.isPaused(): // keep the first Pause
 	case paused:
 		j.SetPaused(&Pause{By: m.opts.Instance, At: m.opts.Now()})

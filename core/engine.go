@@ -22,9 +22,10 @@ import (
 //   - Cancelling the context of a delivery cancels the run, with the context's
 //     cause. An engine whose lease is lost cancels with ErrLeaseLost.
 //   - Start, Schedule, Unschedule and Stop are called by the manager only:
-//     Start once and first, Stop once and last, the others between them, from
+//     Start first, Stop once and last, the others between them, from
 //     several goroutines, also from inside a run. Schedule and Unschedule never
-//     wait for a run.
+//     wait for a run. Start is called once, but that of a ClusterEngine on a disabled
+//     manager may be called again after it failed: see Host.Disabled.
 //   - Nothing of it is left when Stop has returned (STP-6).
 //   - Schedule may be called several times at once for a job. The schedule in force
 //     is then the one that job.Schedule returns after the last call has begun. A
@@ -115,6 +116,12 @@ type Host struct {
 	// the worker yet (CLU-5). Where Start fails or Stop ends it, it may stay open;
 	// the engine's Start and Schedule are not to wait for it.
 	Ready <-chan struct{}
+	// Disabled: the manager is disabled, and wants of a ClusterEngine no more than that
+	// Trigger, Pause and Resume act on the cluster (CTL-4). It calls Start when one of
+	// them is called for the first time, and again at the next one if that failed. It
+	// never calls Schedule, and Ready stays open: the instance is given no ticks, and
+	// does not count as one that has a worker. Other engines are not started then.
+	Disabled bool
 }
 
 // Outcome is how a delivery ended.

@@ -28,6 +28,7 @@ func NewManager(engine Engine, opts Options) Manager {
 		jobs:      make(map[string]*Job),
 		stopping:  make(chan struct{}),
 		ready:     make(chan struct{}),
+		reaching:  make(chan struct{}, 1),
 	}
 	m.cluster, _ = engine.(ClusterEngine)
 	m.cut, m.cutNow = context.WithCancelCause(context.Background())
@@ -52,7 +53,8 @@ type manager struct {
 	limit       *limit // nil without MaxConcurrent
 	runners     runners
 	stopping    chan struct{} // closed when Stop is called
-	ready       chan struct{} // closed when Start has scheduled the workers
+	ready       chan struct{} // closed when Start has scheduled the workers; never if the manager is disabled
+	reaching    chan struct{} // of capacity one: a disabled manager starts its engine
 	stopFlag    atomic.Bool   // the same, cheaper to read
 	brokerState atomic.Int32  // a brokerState
 	cut         context.Context
@@ -63,12 +65,13 @@ type manager struct {
 	up      bool            // Start has succeeded
 	jobs    map[string]*Job // by name, those being added too
 	seq     uint64
-	starts  tally  // Start, the Adds and the rearms in progress
+	starts  tally  // Start, the Adds, the rearms, and what a disabled manager asks of the cluster
 	removes tally  // the Removes in progress
 	hanging []*Job // jobs with a hook that ignored the end of its context and has not returned
 	stop    *stop  // nil until Stop
 	orphans []*run // runs of workers that were removed
 
+	engineUp    bool // the engine's Start has succeeded
 	engineHangs bool // its Stop was given up
 }
 

@@ -17,7 +17,7 @@ var (
 	// ErrNotFound is said of a name that no worker of this manager has.
 	ErrNotFound = errors.New("no worker of this name")
 	// ErrDisabled is returned by Trigger for a disabled worker, and by Trigger,
-	// Pause and Resume on a disabled manager (CTL-4).
+	// Pause and Resume on a disabled manager without a cluster (CTL-4).
 	ErrDisabled = errors.New("the worker or its manager is disabled")
 	// ErrUnsupported is said of what the engine cannot do (REG-6).
 	ErrUnsupported = errors.New("not supported by this engine")

@@ -49,10 +49,14 @@ type Manager interface {
 	// they are not made up, Trigger still works, and a run in progress goes
 	// on, but for a long-running worker's, which is cancelled (CTL-4, LNG-1).
 	// It holds for the whole cluster. Pausing a paused worker is no error, and
-	// changes nothing. A disabled manager makes no connection, so its Trigger,
-	// Pause and Resume do nothing and return ErrDisabled; pause the worker on
-	// an instance that is not disabled. ErrNotFound, ErrDisabled, ErrNotStarted,
-	// ErrStopped.
+	// changes nothing. ErrNotFound, ErrDisabled, ErrNotStarted, ErrStopped.
+	//
+	// On a disabled manager Trigger, Pause and Resume act on the cluster, if the engine
+	// has one: other instances skip the slots or run the tick, and this one runs
+	// nothing. The first such call connects, within its context or
+	// Options.ConnectTimeout, and the connection is kept until Stop; if it fails, the
+	// next call tries again. Without a cluster they return ErrDisabled, and so does
+	// Trigger of a worker that is disabled itself or has scope PerInstance.
 	Pause(ctx context.Context, name string) error
 
 	// Resume ends a Pause. Resuming what is not paused is no error.

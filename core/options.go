@@ -64,8 +64,9 @@ type Options struct {
 	// runtime.Goexit, which is not contained.
 	Now func() time.Time
 
-	// Disabled makes a manager that lists its workers and runs none, without
-	// a connection (STA-5).
+	// Disabled makes a manager that lists its workers and runs none (STA-5). Its Start
+	// makes no connection. Trigger, Pause and Resume act on the cluster, if the engine
+	// has one, and connect for that; else they return ErrDisabled (CTL-4).
 	Disabled bool
 }
 

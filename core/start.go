@@ -52,7 +52,9 @@ func (m *manager) start(ctx context.Context) error {
 		err = m.allLive(ctx, started)
 	}
 	if err == nil {
-		close(m.ready)
+		if !m.opts.Disabled {
+			close(m.ready)
+		}
 		for _, j := range started {
 			m.runOnStart(j)
 		}
@@ -107,15 +109,27 @@ func (m *manager) startEngine(ctx context.Context) error {
 	}
 	ctx, cancel := m.connecting(ctx)
 	defer cancel()
+	if err := m.connect(ctx); err != nil {
+		return fmt.Errorf("tickwork: start: %w", err)
+	}
+	m.mu.Lock()
+	m.engineUp = true
+	m.mu.Unlock()
+	return nil
+}
+
+// connect calls the engine's Start.
+func (m *manager) connect(ctx context.Context) error {
 	host := Host{
 		Logger:   m.opts.Logger.With("engine", m.engineName()),
 		Instance: m.opts.Instance,
 		Now:      m.opts.Now,
 		Broker:   m.broker,
 		Ready:    m.ready,
+		Disabled: m.opts.Disabled,
 	}
 	if err := m.engine.Start(ctx, host); err != nil {
-		return fmt.Errorf("tickwork: start: %w", sound(err))
+		return sound(err)
 	}
 	if m.features.Distributed && m.brokerState.CompareAndSwap(brokerUnknown, brokerReached) {
 		m.reportBroker(nil)

@@ -202,12 +202,20 @@ func awaitRuns(runs []*run, enough, orEnough <-chan struct{}) (left []*run) {
 	return left
 }
 
-// stopEngine has the engine stop while the runs end, and returns a function
-// that waits for it: without a limit, or for the grace after the cut.
+// stopEngine has the engine stop, if it is up, while the runs end, and returns a
+// function that waits for it: without a limit, or for the grace after the cut.
 func (m *manager) stopEngine() (wait func() error) {
-	if m.opts.Disabled {
+	m.mu.Lock()
+	up := m.engineUp
+	m.mu.Unlock()
+	if !up { // the manager is disabled, and nothing was asked of the cluster
 		return func() error { return nil }
 	}
+	return m.endEngine()
+}
+
+// endEngine is stopEngine of an engine whose Start has succeeded.
+func (m *manager) endEngine() (wait func() error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	result := make(chan error, 1)
 	go func() { result <- m.engine.Stop(ctx) }()

@@ -126,6 +126,7 @@ func (t *target) connect(ctx context.Context, host core.Host) (redis.UniversalCl
 		if err != nil {
 			return nil, err
 		}
+		read.late = t.late // the files may say something else when it is called again
 		*t = read
 	}
 	client := t.lent

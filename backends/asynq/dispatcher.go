@@ -24,8 +24,8 @@ type dispatcher struct {
 	store  *store
 	host   core.Host
 	client *asynq.Client
-	server *asynq.Server
-	source *source
+	server *asynq.Server // nil on a disabled manager, which takes no task
+	source *source       // the same
 	in     ledger.Inbox
 	life   context.Context // of the deliveries
 	end    context.CancelFunc
@@ -72,6 +72,9 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) e
 	d.host, d.in = host, in
 	d.life, d.end = context.WithCancel(context.Background())
 	d.client = asynq.NewClientFromRedisClient(d.store.client)
+	if host.Disabled {
+		return nil
+	}
 	d.source = newSource(d.store.client, in.Open, d.store.queue, d.cfg.Poll, d.cfg.Concurrency)
 	d.server = asynq.NewServerFromRedisClient(d.source, asynq.Config{
 		Concurrency:              tokens,
@@ -111,7 +114,9 @@ func (d *dispatcher) Dispatch(ctx context.Context, tick core.Tick) error {
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("asynq: enqueue %s: %w", tick, err)
 	}
-	d.source.dispatched()
+	if d.source != nil {
+		d.source.dispatched()
+	}
 	return nil
 }
 
@@ -172,6 +177,9 @@ var errElsewhere = errors.New("to be taken by another instance")
 // context ends; those that are left then go back into the queue. What follows is
 // bounded by the client's timeouts.
 func (d *dispatcher) Stop(ctx context.Context) error {
+	if d.server == nil {
+		return nil
+	}
 	d.source.stop(ctx)
 	d.server.Stop()
 	var err error

@@ -74,6 +74,7 @@ func (s *store) Open(ctx context.Context, host core.Host) error {
 		return err
 	}
 	s.client = &batcher{UniversalClient: client}
+	s.roster, s.sent, s.born = nil, time.Time{}, time.Time{}
 	warnOfEviction(ctx, client, host.Logger)
 	return nil
 }

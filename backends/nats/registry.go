@@ -41,6 +41,8 @@ type pulses struct {
 	roster   []byte
 }
 
+func newPulses() *pulses { return &pulses{turn: make(chan struct{}, 1)} }
+
 // clocks are what the clocks showed when the server answered.
 type clocks struct {
 	at       time.Time     // here, by the monotonic clock
@@ -91,7 +93,7 @@ func (p *pulses) give() { <-p.turn }
 // itself, whose description is long, is asked for only where these two do not tell
 // enough, see isToAsk.
 func (s *store) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
-	p := &s.pulses
+	p := s.pulses
 	if err := s.link.check(); err != nil {
 		return ledger.Pulse{}, err
 	}
@@ -146,7 +148,7 @@ func (s *store) isSetBack(ctx context.Context, instance string) bool {
 // writeBeat writes that this instance is alive, after its last beat if that is
 // known, and its roster unless that is nil. It is the caller's turn.
 func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (rev uint64, err error) {
-	p, key := &s.pulses, alive+escape(instance)
+	p, key := s.pulses, alive+escape(instance)
 	if roster != nil {
 		if _, err := s.kv.Put(ctx, rosters+escape(instance), roster); err != nil {
 			return 0, s.link.explain("write the roster", err)
@@ -169,7 +171,7 @@ func (s *store) writeBeat(ctx context.Context, instance string, roster []byte) (
 // compareClocks compares the clocks by the last beat: the watch has told when the
 // server wrote it. It is the caller's turn.
 func (s *store) compareClocks() {
-	p, w := &s.pulses, s.progress()
+	p, w := s.pulses, s.progress()
 	if w.beat == p.mine && p.sure && p.answered.at.After(p.clocks.at) && !s.areVague(p.answered) {
 		p.clocks = p.answered
 		p.clocks.server = w.wrote
@@ -182,7 +184,7 @@ func (s *store) compareClocks() {
 // has gone another way than time has, as that of a machine that slept. It is the
 // caller's turn.
 func (s *store) isToAsk() bool {
-	p := &s.pulses
+	p := s.pulses
 	since := time.Since(p.clocks.at)
 	strayed := s.clock().Sub(p.clocks.instance) - since
 	return !p.sure || p.doubt.Load() || since >= min(s.cfg.Lease, DefaultLease)/2 ||
@@ -206,7 +208,7 @@ func (s *store) acknowledged() uint64 {
 // that lost the end of its file. Lost says that this is known. It is the caller's
 // turn.
 func (s *store) ask(ctx context.Context, lost bool) error {
-	p, highest := &s.pulses, s.acknowledged()
+	p, highest := s.pulses, s.acknowledged()
 	p.doubt.Store(false)
 	sent := s.lookAtClocks()
 	info, err := s.stream.Info(ctx)
@@ -259,7 +261,7 @@ func (s *store) forget() {
 // checkWatch has the watch begin anew if it has not told anything since the last
 // beat, not even of that: the server that had its consumer may have ended.
 func (s *store) checkWatch() {
-	p, w := &s.pulses, s.progress()
+	p, w := s.pulses, s.progress()
 	if w.synced && w.last < p.mine && w.last == p.before && time.Since(p.answered.at) > s.cfg.Lease/20 {
 		s.watchAnew()
 	}

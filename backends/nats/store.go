@@ -25,7 +25,7 @@ type store struct {
 	kv     jetstream.KeyValue
 	stream jetstream.Stream
 	anew   chan struct{} // the watch is to begin anew
-	pulses pulses
+	pulses *pulses
 
 	mu      sync.Mutex
 	known   map[string]ledger.State // what the watch has told, and our own writes
@@ -48,7 +48,7 @@ func newStore(cfg Config) *store {
 	return &store{
 		cfg: cfg, bucket: cfg.bucket(),
 		anew: make(chan struct{}, 1), known: make(map[string]ledger.State),
-		pulses: pulses{turn: make(chan struct{}, 1)},
+		pulses: newPulses(),
 	}
 }
 
@@ -61,6 +61,7 @@ const answer = 5 * time.Second
 
 // Open implements ledger.Store.
 func (s *store) Open(ctx context.Context, host core.Host) error {
+	s.reset()
 	if err := s.connect(ctx, host); err != nil {
 		return err
 	}
@@ -75,13 +76,23 @@ func (s *store) Open(ctx context.Context, host core.Host) error {
 	return nil
 }
 
+// reset forgets what was known before an earlier Close.
+func (s *store) reset() {
+	s.mu.Lock()
+	clear(s.known)
+	s.highest, s.watched = 0, watched{}
+	s.mu.Unlock()
+	s.pulses = newPulses()
+}
+
 func (s *store) connect(ctx context.Context, host core.Host) (err error) {
 	s.host = host
 	if s.link, err = connect(ctx, s.cfg, host); err != nil {
 		return err
 	}
+	pulses := s.pulses // these are not of a later Open
 	s.link.back = func() {
-		s.pulses.doubt.Store(true)
+		pulses.doubt.Store(true)
 		s.watchAnew()
 	}
 	go s.link.follow()

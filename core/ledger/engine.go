@@ -65,9 +65,6 @@ func NewEngine(cfg Config) (core.ClusterEngine, error) {
 		quit:       make(chan struct{}),
 		processID:  core.ManualTick("").Manual,
 		started:    make(chan struct{}, 1),
-		queue:      queue{limit: atOnce},
-		renewer:    queue{limit: atOnce},
-		sender:     queue{limit: atOnce},
 	}, nil
 }
 
@@ -110,10 +107,10 @@ type engine struct {
 	watches   bool // the store is a Watcher
 	host      core.Host
 	clock     *core.Clock
-	queue     queue
-	renewer   queue // renews leases without waiting for the other operations
-	sender    queue // dispatches: a thousand slots that are due at once do not delay the claims
-	timers    timers
+	queue     *queue
+	renewer   *queue // renews leases without waiting for the other operations
+	sender    *queue // dispatches: a thousand slots that are due at once do not delay the claims
+	timers    *timers
 	pulse     pulse
 	loaded    atomic.Bool     // the records of the workers that came with Start were read
 	life      context.Context // ends when nothing may go on
@@ -180,17 +177,24 @@ func (e *engine) Features() core.Features {
 	}
 }
 
-// Start connects to the broker and joins the cluster.
+// Start connects to the broker, and joins the cluster unless the manager is disabled.
+// On a disabled manager it may be called again after it failed.
 func (e *engine) Start(ctx context.Context, host core.Host) error {
 	e.host = host
 	if err := e.store.Open(ctx, host); err != nil {
 		return fmt.Errorf("%s: %w", e.cfg.Name, err)
 	}
 	e.life, e.end = context.WithCancel(context.Background())
-	if err := e.join(ctx); err != nil {
-		if e.clock != nil {
-			e.clock.Stop()
-		}
+	e.queue, e.renewer, e.sender = &queue{limit: atOnce}, &queue{limit: atOnce}, &queue{limit: atOnce}
+	e.timers = &timers{}
+	e.clock = core.NewClock(host.Now, e.due)
+	e.pulse.start(time.Now())
+	begin := e.join
+	if host.Disabled {
+		begin = e.startDispatcher // an instance that runs nothing is not in the registry, and is told of nothing
+	}
+	if err := begin(ctx); err != nil {
+		e.clock.Stop()
 		e.shut()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opTimeout())
 		defer cancel()
@@ -199,15 +203,22 @@ func (e *engine) Start(ctx context.Context, host core.Host) error {
 	return nil
 }
 
+// startDispatcher starts the dispatcher, if there is one.
+func (e *engine) startDispatcher(ctx context.Context) error {
+	if e.cfg.Dispatcher == nil {
+		return nil
+	}
+	return e.cfg.Dispatcher.Start(ctx, e.host, inbox{e})
+}
+
+// join enters the instance in the registry, and has it take part in the cluster.
 func (e *engine) join(ctx context.Context) error {
-	e.pulse.start(time.Now())
 	if err := e.firstBeat(ctx); err != nil {
 		return err
 	}
 	if err := e.awaitQuiet(ctx); err != nil {
 		return err
 	}
-	e.clock = core.NewClock(e.host.Now, e.due)
 	if w, ok := e.store.(Watcher); ok {
 		e.watches = true
 		ready, failed := make(chan struct{}), make(chan error, 1)
@@ -234,10 +245,8 @@ func (e *engine) join(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	if e.cfg.Dispatcher != nil {
-		if err := e.cfg.Dispatcher.Start(ctx, e.host, inbox{e}); err != nil {
-			return err
-		}
+	if err := e.startDispatcher(ctx); err != nil {
+		return err
 	}
 	e.loops.Go(e.awaitWorkers)
 	e.loops.Go(e.runOnStart)

@@ -45,7 +45,9 @@ func (e *engine) Stop(ctx context.Context) error {
 	e.shut()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
 	defer cancel()
-	_ = e.store.Leave(closing, e.host.Instance) // when no beat is sent any more; else it is found out by its silence
+	if !e.host.Disabled {
+		_ = e.store.Leave(closing, e.host.Instance) // when no beat is sent any more; else it is found out by its silence
+	}
 	if err := e.store.Close(closing); err != nil {
 		errs = append(errs, fmt.Errorf("close the connection: %w", err))
 	}

@@ -27,8 +27,10 @@ import (
 //   - ErrConflict says that the write did not happen, and comes with the present
 //     state. After any other error it may have happened or not.
 //   - Methods are called from any goroutine, each with a context that ends, which
-//     they keep to. Open is called first and once; where it fails it leaves nothing
-//     open, and no other is called. Close is called last and once.
+//     they keep to. Open is called first. If it fails it leaves nothing open, and only
+//     Open may be called after it. Close is called last, and once for each Open that
+//     succeeded. On a disabled manager Open may be called again after it failed, or
+//     after Close: then it begins as if for the first time.
 type Store interface {
 	// Open connects. It tries until its context ends, and then says what it
 	// tried to reach and why that failed, without any password (STA-6).

@@ -50,6 +50,27 @@ var closeCases = []kase{
 		}
 		require.Contains(t, b.instances(), "a", "an instance that has closed and not left")
 	}},
+	{"close", "and-open-again", "a store that was closed can be opened again, and knows nothing of before", func(t *trial) {
+		a, b := t.open(), t.open()
+		s := a.wroteLease(ledger.Write{Worker: "w", Value: value("1")})
+		a.beat("a", value("roster"))
+		if w := t.watchIfAble(a); w != nil {
+			w.end()
+		}
+		t.conns = t.conns[1:]
+		ctx, cancel := briefly()
+		defer cancel()
+		require.NoError(t, a.Close(ctx), "Close")
+		s = b.wroteLease(ledger.Write{Worker: "w", Value: value("2"), Rev: s.Lease.Rev})
+		a = t.opened(a.Store)
+		t.present(s, a.read("w"), "to a store that was opened again after Close")
+		s = a.wroteLease(ledger.Write{Worker: "w", Value: value("3"), Rev: s.Lease.Rev})
+		t.present(s, b.read("w"), "after a store wrote that was opened again")
+		a.beat("a", value("roster"))
+		if w := t.watchIfAble(a); w != nil {
+			w.await("w", func(x ledger.State) bool { return x.Lease.Rev == s.Lease.Rev })
+		}
+	}},
 	{"close", "while-the-broker-is-away", "Close returns soon after its context has ended, also where the broker does not answer", func(t *trial) {
 		if t.broker.Down == nil {
 			t.skip("the Broker has no Down")

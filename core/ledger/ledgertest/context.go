@@ -102,6 +102,24 @@ var contextCases = []kase{
 		time.AfterFunc(200*time.Millisecond, func() { t.broker.Down(false) })
 		t.opened(late).wroteLease(ledger.Write{Worker: "w", Value: value("1")})
 	}},
+	{"context", "open-again-after-it-failed", "Open that has failed can be called again, and succeeds when the broker is back", func(t *trial) {
+		if t.broker.Down == nil {
+			t.skip("the Broker has no Down")
+		}
+		wrote := t.open().wroteLease(ledger.Write{Worker: "w", Value: value("1")})
+		s := t.broker.Open()
+		for range 2 {
+			t.broker.Down(true)
+			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			require.Error(t, t.within(300*time.Millisecond+soon/2, "Open", func() error { return s.Open(ctx, t.host()) }), "Open while the broker is away")
+			cancel()
+			t.broker.Down(false)
+		}
+		again := t.opened(s)
+		t.present(wrote, again.read("w"), "to a store that was opened again after Open failed")
+		again.wroteControl(ledger.Write{Worker: "w", Value: value("2"), Rev: wrote.Control.Rev})
+		again.beat("again", value("roster"))
+	}},
 	{"context", "an-error-is-no-conflict", "a write that fails for another reason than a conflict does not say that it is one", func(t *trial) {
 		if t.broker.Down == nil {
 			t.skip("the Broker has no Down")

@@ -952,6 +952,16 @@ var contextMutants = []mutant{
 			return s.Open(ctx, core.Host{})
 		}
 	})},
+	{"does not open after it has failed to", []string{"context/open-again-after-it-failed"}, breaking(func(b *broken) {
+		s := b.Watcher
+		var failed error
+		b.open = func(ctx context.Context) error {
+			if failed == nil {
+				failed = s.Open(ctx, core.Host{})
+			}
+			return failed
+		}
+	})},
 	{"takes every error for a conflict", []string{"context/an-error-is-no-conflict"}, breaking(func(b *broken) {
 		s := b.Watcher
 		b.lease = func(ctx context.Context, w ledger.Write) (ledger.State, error) {
@@ -978,6 +988,26 @@ var contextMutants = []mutant{
 			}
 		})
 	}},
+	{"reads what it knew before it was closed", []string{"close/and-open-again"}, breaking(func(b *broken) {
+		s := b.Watcher
+		var known ledger.State
+		var closed bool
+		b.lease = func(ctx context.Context, w ledger.Write) (ledger.State, error) {
+			st, err := s.WriteLease(ctx, w)
+			known = st
+			return st, err
+		}
+		b.load = func(ctx context.Context, workers []string) ([]ledger.State, error) {
+			if closed {
+				return []ledger.State{known}, nil
+			}
+			return s.Load(ctx, workers)
+		}
+		b.close = func(ctx context.Context) error {
+			closed = true
+			return s.Close(ctx)
+		}
+	})},
 	{"closes with a patience of its own", []string{"close/while-the-broker-is-away"}, breaking(func(b *broken) {
 		s := b.Watcher
 		b.close = func(ctx context.Context) error {
