@@ -12,7 +12,7 @@ func (m *manager) Trigger(ctx context.Context, name string) (tick Tick, err erro
 		return Tick{}, err
 	}
 	switch {
-	case j.worker.Disabled || m.opts.Disabled && !j.led(): // no other instance runs it for this one
+	case j.worker.Disabled || m.opts.Disabled && !j.led(): // only this instance could run it
 		err = ErrDisabled
 	case j.led():
 		err = m.onCluster(ctx, "trigger worker "+name, func(ctx context.Context) (err error) {

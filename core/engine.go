@@ -116,11 +116,11 @@ type Host struct {
 	// the worker yet (CLU-5). Where Start fails or Stop ends it, it may stay open;
 	// the engine's Start and Schedule are not to wait for it.
 	Ready <-chan struct{}
-	// Disabled: the manager is disabled, and wants of a ClusterEngine no more than that
-	// Trigger, Pause and Resume act on the cluster (CTL-4). It calls Start when one of
-	// them is called for the first time, and again at the next one if that failed. It
-	// never calls Schedule, and Ready stays open: the instance is given no ticks, and
-	// does not count as one that has a worker. Other engines are not started then.
+	// Disabled is set if the manager is disabled. It then uses a ClusterEngine only for
+	// Trigger, Pause and Resume (CTL-4): the first of these calls Start, and if that
+	// fails the next one calls it again. The manager never calls Schedule, and Ready
+	// stays open: the instance must take no tick, and must not count as one that has a
+	// worker. A disabled manager does not start an engine without a cluster.
 	Disabled bool
 }
 

@@ -65,7 +65,7 @@ type manager struct {
 	up      bool            // Start has succeeded
 	jobs    map[string]*Job // by name, those being added too
 	seq     uint64
-	starts  tally  // Start, the Adds, the rearms, and what a disabled manager asks of the cluster
+	starts  tally  // Start, the Adds, the rearms, and a disabled manager's calls of onCluster
 	removes tally  // the Removes in progress
 	hanging []*Job // jobs with a hook that ignored the end of its context and has not returned
 	stop    *stop  // nil until Stop

@@ -208,7 +208,7 @@ func (m *manager) stopEngine() (wait func() error) {
 	m.mu.Lock()
 	up := m.engineUp
 	m.mu.Unlock()
-	if !up { // the manager is disabled, and nothing was asked of the cluster
+	if !up { // a disabled manager that had no reason to start it
 		return func() error { return nil }
 	}
 	return m.endEngine()

@@ -9,9 +9,9 @@ import (
 // A Dispatcher carries ticks from the instance on which they fall due to one
 // that runs them, for engines that have a queue of their own between the two.
 type Dispatcher interface {
-	// Start begins to receive. With host.Disabled this instance runs nothing: it has
-	// only to dispatch, and its Inbox is never open. After an error Start may be called
-	// again then, and Stop is not called.
+	// Start begins to receive. If host.Disabled is set, this instance runs nothing:
+	// the Dispatcher must only dispatch, and the Inbox never opens. After an error Stop is
+	// not called, and with host.Disabled Start may be called again.
 	Start(ctx context.Context, host core.Host, in Inbox) error
 
 	// Dispatch has a tick delivered once, on any instance. One that was

@@ -191,7 +191,7 @@ func (e *engine) Start(ctx context.Context, host core.Host) error {
 	e.pulse.start(time.Now())
 	begin := e.join
 	if host.Disabled {
-		begin = e.startDispatcher // an instance that runs nothing is not in the registry, and is told of nothing
+		begin = e.startDispatcher // the registry does not list an instance that runs nothing
 	}
 	if err := begin(ctx); err != nil {
 		e.clock.Stop()
@@ -211,7 +211,7 @@ func (e *engine) startDispatcher(ctx context.Context) error {
 	return e.cfg.Dispatcher.Start(ctx, e.host, inbox{e})
 }
 
-// join enters the instance in the registry, and has it take part in the cluster.
+// join enters the instance in the registry, and starts what takes part in the cluster.
 func (e *engine) join(ctx context.Context) error {
 	if err := e.firstBeat(ctx); err != nil {
 		return err

@@ -84,8 +84,8 @@ func (e *engine) isOld(p *pulse) bool { return time.Since(p.at) > e.cfg.Lease/2 
 
 // reached is told that the broker can be reached, or seems to be: an instance that
 // could not for long may claim nothing until it has beaten again, and others leave
-// it what it was delivered. The regular beat may wait for an answer that was lost. One
-// of a disabled manager never beats.
+// it what it was delivered. The regular beat may wait for an answer that was lost. The
+// engine of a disabled manager never beats.
 func (e *engine) reached() {
 	if e.host.Disabled {
 		return
