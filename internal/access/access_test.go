@@ -37,6 +37,10 @@ func TestASecretIsReadWithoutItsLineEnd(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	assert.True(t, strings.HasPrefix(err.Error(), "read "+path+".none: "), err)
 	assert.Equal(t, 1, strings.Count(err.Error(), path), err)
+	_, err = access.ReadSecret("hunter2-s3cret") // the password in the place of the path
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorContains(t, err, "its name is not shown")
+	assert.NotContains(t, err.Error(), "s3cret")
 	_, err = access.ReadSecret(filepath.Dir(path))
 	require.ErrorContains(t, err, "read "+filepath.Dir(path)+": ")
 }

@@ -14,10 +14,14 @@ import (
 const maxSecret = 64 << 10
 
 // ReadSecret returns the secret in a file, without the line end at its end, which
-// editors and echo add. The errors name the file and never show what is in it.
+// editors and echo add. The errors name the file and never show what is in it. A name
+// without a directory may be the secret itself, given by mistake, and is not shown.
 func ReadSecret(path string) (string, error) {
 	f, err := os.Open(path)
-	if err != nil {
+	switch {
+	case err != nil && !strings.ContainsAny(path, `/\`):
+		return "", fmt.Errorf("read the file: %w; its name is not shown, because a name without a directory may be the secret itself: write the whole path", reasonOf(err))
+	case err != nil:
 		return "", unreadable(path, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
@@ -36,10 +40,15 @@ func ReadSecret(path string) (string, error) {
 }
 
 func unreadable(path string, err error) error {
+	return fmt.Errorf("read %s: %w", path, reasonOf(err))
+}
+
+// reasonOf returns an error of package os without the path.
+func reasonOf(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err // which has the path, too
+		return e.Err
 	}
-	return fmt.Errorf("read %s: %w", path, err)
+	return err
 }
 
 // content matches how a credential begins, or what it contains: a seed, a JWT,

@@ -55,18 +55,17 @@ func TestExamplesStopOnSignals(t *testing.T) {
 				cmd.Stdout, cmd.Stderr = write, write
 				require.NoError(t, cmd.Start())
 				_ = write.Close() // the process has it
+				// A program whose workers do not run, or that does not stop, fails the
+				// test, and does not hang it.
+				kill := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+				defer kill.Stop()
 
 				var said strings.Builder
 				var signal sync.Once
 				lines := bufio.NewScanner(io.TeeReader(read, &said))
 				for lines.Scan() {
 					if strings.Contains(lines.Text(), example.runs) {
-						signal.Do(func() {
-							require.NoError(t, cmd.Process.Signal(sig))
-							// A program that does not stop fails the test, and does not hang it.
-							kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-							t.Cleanup(func() { kill.Stop() })
-						})
+						signal.Do(func() { require.NoError(t, cmd.Process.Signal(sig)) })
 					}
 				}
 				require.NoError(t, cmd.Wait(), "%s", said.String())
