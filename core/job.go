@@ -174,6 +174,7 @@ func slotOf(tick Tick) Slots { return OneSlot(tick.Slot) }
 func (j *Job) skip(tick Tick, slots Slots, reason SkipReason) {
 	j.mu.Lock()
 	delay := j.skipLocked(reason, slots.N)
+	j.notePassed(slots.Last)
 	j.mu.Unlock()
 	j.skipped(tick, slots, reason, delay)
 }
@@ -187,6 +188,13 @@ func (j *Job) skipLocked(reason SkipReason, n int) (rearm bool) {
 	}
 	j.base = j.m.opts.Now().UnixNano()
 	return true
+}
+
+// notePassed notes in the run in progress that a slot was skipped. j.mu is held.
+func (j *Job) notePassed(slot time.Time) {
+	if j.cur != nil && !slot.IsZero() {
+		j.cur.more().passed = slot
+	}
 }
 
 // skipped logs a skip and notifies the observers. Tick is the tick of the first slot.
@@ -204,11 +212,19 @@ func (j *Job) skipped(tick Tick, slots Slots, reason SkipReason, rearm bool) {
 }
 
 // passed counts the slots that fell due since Stop or Remove began to wait for a run
-// that has just ended: no engine delivers them, and they overlapped with it (PER-5).
-func (j *Job) passed(since time.Time) {
+// that has just ended: no engine delivers them, and they overlapped with it (PER-5). If
+// the clock was set back by up to a minute, neither the run's own slot nor one that was
+// skipped during the run is counted again (PER-11).
+func (j *Job) passed(r *run, since time.Time) {
 	s, jitter := j.Schedule(), j.Jitter()
 	until := j.m.opts.Now().Add(-jitter)
-	first, err := next(s, since.Add(-jitter))
+	after := since.Add(-jitter)
+	for _, slot := range [...]time.Time{r.tick().Slot, r.more().passed} {
+		if slot.After(after) && slot.Sub(after) <= time.Duration(rewind) {
+			after = slot
+		}
+	}
+	first, err := next(s, after)
 	if err != nil || first.IsZero() || first.After(until) || isDelay(s) {
 		return
 	}
@@ -272,8 +288,10 @@ func (j *Job) claim(r *run) (result Result, rearm bool) {
 	case j.phase != live || j.m.isStopping():
 		return Result{Outcome: Refused}, false
 	case j.paused && !r.manual():
+		j.notePassed(r.tick().Slot)
 		return Result{Outcome: Skipped, Reason: ReasonPaused}, j.skipLocked(ReasonPaused, 1)
 	case j.cur != nil:
+		j.notePassed(r.tick().Slot)
 		return Result{Outcome: Skipped, Reason: ReasonOverlap}, j.skipLocked(ReasonOverlap, 1)
 	}
 	j.cur = r

@@ -63,9 +63,10 @@ type extra struct {
 	parent context.Context // nil for context.Background(); never changed
 
 	// Guarded by job.mu.
-	over  chan struct{} // closed at the end; made when somebody waits
-	last  []func()      // what is left to do when it is over
-	since time.Time     // when Stop or Remove began to wait for it
+	over   chan struct{} // closed at the end; made when somebody waits
+	last   []func()      // what is left to do when it is over
+	since  time.Time     // when Stop or Remove began to wait for it
+	passed time.Time     // the last slot that was skipped during it; zero for none
 
 	awaits *run // whose end it waits for inside of Remove; guarded by m.mu
 
@@ -288,7 +289,7 @@ func (r *run) release(result Result) {
 	j.mu.Unlock()
 
 	if !since.IsZero() {
-		j.passed(since)
+		j.passed(r, since)
 	}
 	if r.done != nil && !abandoned {
 		r.done(result)

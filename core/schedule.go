@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -278,7 +279,21 @@ func prev(s Schedule, first, at time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%w: Prev(%s) is %s, and %s was a slot", errNotAdvancing,
 			at.UTC().Format(time.RFC3339Nano), slot.UTC().Format(time.RFC3339Nano), first.UTC().Format(time.RFC3339Nano))
 	}
-	return slot, nil
+	return slot, confirm(s, slot)
+}
+
+// confirm returns an error if a time that a user's Prev returned is not a slot by Next.
+func confirm(s Schedule, slot time.Time) error {
+	switch s.(type) {
+	case Interval, cronSchedule:
+		return nil
+	}
+	same, err := advance(s, slot.Add(-1))
+	if err == nil && !same.Equal(slot) {
+		err = fmt.Errorf("the schedule contradicts itself: Prev returned %s, which is not a slot by Next",
+			slot.UTC().Format(time.RFC3339Nano))
+	}
+	return err
 }
 
 // CatchUp finds what an engine must deliver when it wakes for a slot. First is the
@@ -339,7 +354,8 @@ func count(s Schedule, first, last time.Time) (int, error) {
 	if c, ok := s.(interface {
 		Count(after, until time.Time) int
 	}); ok {
-		return max(c.Count(first, last), 0), nil
+		most := int(min(int64(last.Sub(first)), math.MaxInt-1)) // two slots are at least a nanosecond apart
+		return max(min(c.Count(first, last), most), 0), nil
 	}
 	n := 0
 	for at := first; at.Before(last) && n < MaxCounted; n++ {
