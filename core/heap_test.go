@@ -1,9 +1,11 @@
 package core
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,4 +69,33 @@ func count64(list []int64, x int64) (n int) {
 		}
 	}
 	return n
+}
+
+// A clock that has more stale alarms than it keeps, and no live one, drops them all, and
+// goes on with what is set next.
+func TestStaleAlarmsWithoutALiveOneAreDropped(t *testing.T) {
+	for _, n := range []int{1024, 1025, 1026, 2000, 5000} {
+		inBubble(t, func(t *testing.T, c *clockTest) {
+			jobs := make([]*Job, n)
+			for i := range jobs {
+				jobs[i] = c.job(fmt.Sprint("w", i), Every(time.Hour))
+				c.clock.Set(jobs[i])
+			}
+			for _, j := range jobs {
+				c.clock.Unset(j)
+			}
+			c.clock.mu.Lock()
+			left := len(c.clock.heap)
+			require.Equal(t, left, c.clock.stale, "stale entries, of those left")
+			c.clock.mu.Unlock()
+			require.LessOrEqual(t, left, 1024, "entries left of %d jobs that were unset", n)
+			c.clock.Set(c.job("next", Every(time.Minute)))
+			require.Equal(t, []string{"next 00:01:00 0", "next 00:02:00 0"}, c.after(2*time.Minute), "the calls")
+			c.after(time.Hour)
+			c.clock.mu.Lock()
+			defer c.clock.mu.Unlock()
+			require.Zero(t, c.clock.stale, "stale entries, when their time has come")
+			require.Len(t, c.clock.heap, 1, "entries, when the time of those left has come")
+		})
+	}
 }
