@@ -35,6 +35,21 @@ var timeoutCases = []kase{
 		assert.Equal(t, core.Failed, s.Last.Outcome, "the outcome")
 		assert.ErrorIs(t, s.Last.Err, context.DeadlineExceeded, "the error")
 	}},
+	{rule: "ERR-4", name: "the-error-of-a-run-that-timed-out-is-errtimeout-in-the-status-the-event-and-the-error-handler", needs: []core.Feature{core.FeatureTimeout}, run: func(t *trial) {
+		handler, watch := &errorHandler{}, &watcher{}
+		w := t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		w.Timeout = t.period() / 4
+		m := t.running(core.Options{OnError: handler.hear, Observers: []core.Observer{watch.see}}, w)
+		assert.ErrorIs(t, t.awaitRuns(m, "w", 1).Last.Err, core.ErrTimeout, "the error in the status")
+		t.eventually(t.soon(), "the error handler and the observers are told", func() bool {
+			return len(handler.heard()) > 0 && watch.count(core.EventEnded, "w") > 0
+		})
+		assert.ErrorIs(t, handler.heard()[0].err, core.ErrTimeout, "the error that the handler is called with")
+		assert.ErrorIs(t, watch.seen(core.EventEnded, "w")[0].Result.Err, core.ErrTimeout, "the error in the event")
+	}},
 	{rule: "ERR-4", name: "each-attempt-has-a-deadline-of-its-own", needs: []core.Feature{core.FeatureTimeout, core.FeatureRetry}, run: func(t *trial) {
 		timeout := t.period() / 10
 		w := t.worker("w", core.Every(2*t.period()), func(ctx context.Context) error {

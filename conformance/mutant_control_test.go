@@ -85,7 +85,7 @@ var removeMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "remove-skips-on-stop", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-skips-on-stop", breaks: []string{"CTL-1", "STP-6"}, open: meddling(func(m *meddler, _ *core.Options) {
 		removed := map[string]bool{}
 		m.add = func(ctx context.Context, w core.Worker) error {
 			if hook := w.OnStop; hook != nil {

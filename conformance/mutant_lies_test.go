@@ -12,7 +12,7 @@ func init() { mutants = append(mutants, overlapMutants, lieMutants) }
 // overlapMutants count slots that fall due in a run otherwise. The fewer are
 // says-nothing-of-what-falls-due-while-stop-waits.
 var overlapMutants = []mutant{
-	{name: "counts-the-slot-of-the-run-that-stop-waits-for-as-an-overlap", breaks: []string{"PER-5"}, open: altering(func(a *altered, o *core.Options) {
+	{name: "counts-the-slot-of-the-run-that-stop-waits-for-as-an-overlap", breaks: []string{"PER-5", "PER-8"}, open: altering(func(a *altered, o *core.Options) {
 		for i, observer := range o.Observers {
 			o.Observers[i] = func(e core.Event) {
 				observer(e)
@@ -64,7 +64,7 @@ var lieMutants = []mutant{
 		}
 		e.deliver(job, slot, missed)
 	}})},
-	{name: "believes-a-schedules-count", breaks: []string{"PER-9"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
+	{name: "believes-a-schedules-count", breaks: []string{"OBS-2"}, open: wrong(faults{due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 		if s, ok := job.Schedule().(lyingSchedule); ok && missed.N > 0 {
 			missed.N = s.Count(missed.First, slot)
 		}

@@ -102,7 +102,7 @@ var longRunningMutants = []mutant{
 		}
 	})},
 
-	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
+	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2", "OBS-1"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
 		if w.Schedule == nil && w.Timeout == 0 {
 			w.Retry.MaxAttempts = 1
 		}

@@ -13,8 +13,8 @@ func init() { mutants = append(mutants, misfireMutants, jitterMutants) }
 
 // PER-7 and PER-11.
 var misfireMutants = []mutant{
-	{name: "always-runs-the-latest", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.Misfire = core.RunLatest }, nil)},
-	{name: "never-runs-what-was-missed", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.Misfire = core.SkipMissed }, nil)},
+	{name: "always-runs-the-latest", breaks: []string{"PER-7"}, open: tweaked(misfiring(core.RunLatest), nil)},
+	{name: "never-runs-what-was-missed", breaks: []string{"PER-7"}, open: tweaked(misfiring(core.SkipMissed), nil)},
 	{name: "ignores-max-late", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.MaxLate = 0 }, nil)},
 	{name: "does-not-count-what-was-missed", breaks: []string{"PER-7", "OBS-2"}, open: wrong(faults{
 		due: func(e *wrongEngine, job *core.Job, slot time.Time, _ core.Slots) { e.deliver(job, slot, core.Slots{}) },
@@ -53,7 +53,7 @@ var misfireMutants = []mutant{
 		},
 	})},
 
-	{name: "repeats-slots-when-the-clock-is-set-back", breaks: []string{"PER-11"}, open: wrong(faults{
+	{name: "repeats-slots-when-the-clock-is-set-back", breaks: []string{"PER-11", "PER-5"}, open: wrong(faults{
 		background: func(ctx context.Context, e *wrongEngine) {
 			last := e.host.Now()
 			every(ctx, 10*time.Second, func() {
@@ -135,3 +135,12 @@ var jitterMutants = []mutant{
 
 // left is how much later a job's runs could begin and be within its jitter.
 func left(job *core.Job) time.Duration { return job.Worker().Jitter - job.Jitter() }
+
+// misfiring gives a worker another misfire policy, unless its own is to be refused.
+func misfiring(m core.Misfire) func(*core.Worker) {
+	return func(w *core.Worker) {
+		if w.Misfire <= core.SkipMissed {
+			w.Misfire = m
+		}
+	}
+}

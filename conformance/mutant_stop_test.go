@@ -202,7 +202,7 @@ var stopMutants = []mutant{
 		r.CutOff = nil
 		return r
 	})},
-	{name: "gives-hardly-any-grace", breaks: []string{"STP-3"}, open: tweaked(nil, func(o *core.Options) { o.StopGrace = 1 })},
+	{name: "gives-hardly-any-grace", breaks: []string{"STP-3", "LNG-1"}, open: tweaked(nil, func(o *core.Options) { o.StopGrace = 1 })},
 	{name: "gives-a-grace-without-end", breaks: []string{"STP-3", "STP-5", "STP-6", "STA-4", "CTL-1", "LNG-1"}, open: tweaked(nil, func(o *core.Options) { o.StopGrace = 24 * time.Hour })},
 
 	{name: "wants-a-start-before-a-stop", breaks: []string{"STP-4"}, open: altering(func(a *altered, _ *core.Options) {

@@ -130,6 +130,8 @@ func (t *trial) invalidWorkers() []invalidWorker {
 	bad("middleware that is nil", "Middleware", core.FeatureMiddleware, func(w *core.Worker) { w.Middleware = []core.Middleware{through, nil} })
 	bad("attempt middleware that is nil", "AttemptMiddleware", core.FeatureMiddleware, func(w *core.Worker) { w.AttemptMiddleware = []core.Middleware{nil} })
 	bad("a negative timeout", "Timeout", core.FeatureTimeout, func(w *core.Worker) { w.Timeout = -1 })
+	bad("an unknown scope", "Scope", core.FeaturePerInstance, func(w *core.Worker) { w.Scope = core.PerInstance + 1 })
+	bad("an unknown misfire policy", "Misfire", core.FeatureMisfire, func(w *core.Worker) { w.Misfire = core.SkipMissed + 1 })
 	bad("a jitter of its whole period", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = t.period() })
 	bad("a jitter of two periods", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = 2 * t.period() })
 	return list

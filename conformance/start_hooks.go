@@ -67,6 +67,32 @@ var startHookCases = []kase{
 		require.NoError(t, m.Stop(context.Background()))
 		assert.Equal(t, 4, len(d.read()), "hooks, after another Stop: %v", d.read())
 	}},
+	{rule: "STA-3", name: "the-error-of-an-on-start-that-fails-does-not-say-that-the-manager-was-stopped", needs: hooks, run: func(t *trial) {
+		w := t.worker("w", t.rarely(), nil)
+		w.OnStart = fails
+		m := t.open(core.Options{})
+		require.NoError(t, m.Add(context.Background(), w))
+		err := m.Start(context.Background())
+		require.ErrorIs(t, err, errBoom, "Start returns the error of the hook")
+		assert.NotErrorIs(t, err, core.ErrStopped, "nobody has stopped the manager")
+	}},
+	{rule: "STA-3", name: "the-error-of-an-on-start-that-fails-while-stop-waits-is-starts", needs: hooks, run: func(t *trial) {
+		g := t.gate("OnStart of w")
+		defer g.open()
+		w := t.worker("w", t.rarely(), nil)
+		w.OnStart = func(ctx context.Context) error {
+			_ = g.stubborn(ctx)
+			return errBoom
+		}
+		m := t.open(core.Options{StopGrace: t.period()})
+		require.NoError(t, m.Add(context.Background(), w))
+		start := t.call("Start", func() error { return m.Start(context.Background()) })
+		g.await()
+		stop := t.stopping(m)
+		g.open()
+		require.ErrorIs(t, start.within(t.soon()), errBoom, "Start returns the error of the hook")
+		require.NoError(t, stop.within(t.soon()))
+	}},
 	{rule: "STA-3", name: "a-manager-that-failed-to-start-takes-no-worker", needs: hooks, run: func(t *trial) {
 		m := t.open(core.Options{})
 		w := t.worker("w", core.Every(t.period()), nil)
