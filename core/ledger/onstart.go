@@ -119,12 +119,23 @@ func (s *onStart) isGone() bool {
 	return s.c.gone
 }
 
-// undecided returns the names of the workers that are not decided yet. e.mu is held.
-func (e *engine) undecided() (names []string) {
-	for _, s := range e.starts {
-		names = append(names, s.c.name)
+// undecided returns Roster.Undecided for the workers of these names; nil if all are
+// decided. e.mu is held.
+func (e *engine) undecided(names []string) []byte {
+	if len(e.starts) == 0 || len(names) > MaxSums {
+		return nil
 	}
-	return names
+	undecided := make(map[string]bool, len(e.starts))
+	for _, s := range e.starts {
+		undecided[s.c.name] = true
+	}
+	bits := make([]byte, (len(names)+7)/8)
+	for i, name := range names {
+		if undecided[name] {
+			bits[i/8] |= 1 << (i % 8)
+		}
+	}
+	return bits
 }
 
 // announce writes to the registry that this instance has the workers, before it looks at
@@ -269,7 +280,7 @@ func (s *onStart) others(present []Presence, peers map[string]peer) map[string]r
 		switch {
 		case i >= 0 && (has || !known):
 			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: present[i].Decided}
-		case i < 0 && has && !slices.Contains(p.roster.Undecided, name):
+		case i < 0 && has && !p.roster.isUndecided(name):
 			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: true}
 		}
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/fnv"
 	"slices"
@@ -20,9 +21,10 @@ type Roster struct {
 	// Sums has a hash of four bytes of each name where there are more than that, and
 	// nothing where there are more than MaxSums.
 	Sums []byte `json:"sums,omitempty"`
-	// Undecided lists the workers with RunOnStart about which the instance has not
-	// decided yet.
-	Undecided []string `json:"undecided,omitempty"`
+	// Undecided has a bit for each name or hash, in their order and from the lowest bit
+	// of the first byte on. It is set for a worker with RunOnStart about which the
+	// instance has not decided yet.
+	Undecided []byte `json:"undecided,omitempty"`
 }
 
 // MaxRoster bounds the names that an instance lists in the registry, and MaxSums the
@@ -36,19 +38,32 @@ const (
 // Has tells whether the instance has a worker, as far as that is known: where it
 // lists neither names nor hashes it is not.
 func (r Roster) Has(worker string) (has, known bool) {
+	i, known := r.index(worker)
+	return i >= 0, known
+}
+
+// isUndecided returns whether the instance has a worker with RunOnStart about which it
+// has not decided yet.
+func (r Roster) isUndecided(worker string) bool {
+	i, _ := r.index(worker)
+	return i >= 0 && i/8 < len(r.Undecided) && r.Undecided[i/8]>>(i%8)&1 == 1
+}
+
+// index returns which of the names or hashes is a worker's, or -1.
+func (r Roster) index(worker string) (i int, known bool) {
 	switch r.Count {
 	case len(r.Workers):
-		return slices.Contains(r.Workers, worker), true
+		return slices.Index(r.Workers, worker), true
 	case len(r.Sums) / sumSize:
 		sum := sumOf(worker)
-		for one := range slices.Chunk(r.Sums, sumSize) {
-			if slices.Equal(one, sum) { // it, or one in some ten thousand that it has not
-				return true, true
+		for i := range r.Count {
+			if bytes.Equal(r.Sums[i*sumSize:(i+1)*sumSize], sum) { // it, or one in some ten thousand that it has not
+				return i, true
 			}
 		}
-		return false, true
+		return -1, true
 	}
-	return false, false
+	return -1, false
 }
 
 const sumSize = 4
@@ -76,9 +91,9 @@ func (e *engine) roster() []byte {
 			}
 		}
 		r = RosterOf(names)
+		r.Undecided = e.undecided(names)
 	}
-	r.Started, r.Engine = e.host.Now().UTC(), e.cfg.Name
-	r.Process, r.Undecided = e.processID, e.undecided()
+	r.Started, r.Engine, r.Process = e.host.Now().UTC(), e.cfg.Name, e.processID
 	return encode(r)
 }
 

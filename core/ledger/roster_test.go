@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -84,5 +87,37 @@ func TestRosterIsOfTheClustersWorkers(t *testing.T) {
 		require.NoError(cl.t, json.Unmarshal(members[0].Roster, &roster))
 		require.Equal(cl.t, []string{"w"}, roster.Workers)
 		require.Equal(cl.t, 1, roster.Count)
+	})
+}
+
+// weighed is a store that keeps how long the longest roster was.
+type weighed struct {
+	*ledger.MemoryStore
+	longest atomic.Int64
+}
+
+func (w *weighed) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
+	w.longest.Store(max(w.longest.Load(), int64(len(roster))))
+	return w.MemoryStore.Beat(ctx, instance, roster)
+}
+
+// A roster fits into a message of a megabyte, also while it is not decided yet whether
+// its workers run on start.
+func TestTheRosterOfManyWorkersThatRunOnStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &weighed{MemoryStore: ledger.NewMemory().Store("test")}
+		engine, err := ledger.NewEngine(ledger.Config{Name: "ledger", Store: store})
+		require.NoError(t, err)
+		m := core.NewManager(engine, core.Options{Logger: slog.New(slog.DiscardHandler)})
+		for i := range ledger.MaxRoster {
+			w := onStart(fmt.Sprintf("w%0127d", i))
+			w.Run = func(context.Context) error { return nil }
+			require.NoError(t, m.Add(t.Context(), w))
+		}
+		require.NoError(t, m.Start(t.Context()))
+		time.Sleep(time.Minute)
+		require.NoError(t, m.Stop(t.Context()))
+		require.Greater(t, store.longest.Load(), int64(ledger.MaxRoster*128), "all workers were in a roster")
+		require.Less(t, store.longest.Load(), int64(1<<20))
 	})
 }
