@@ -187,7 +187,7 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 			}
 		}
 		now := s.others(next.Present, peers)
-		left, run = s.judge(now, peers)
+		left, run = s.judge(now, next.Present, peers)
 		decided = len(left) == 0
 		triggers = run && lease.Trigger != s.tick.Manual && !e.triggerPending(lease, *next, name)
 		if triggers {
@@ -228,11 +228,16 @@ func (e *engine) listed(list []Presence, decided bool, keep func(process string)
 
 // judge returns the rivals that may or may not have been alive when the worker was added,
 // and whether to trigger the worker. If it returns no rivals, that is decided.
-func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[string]rival, run bool) {
-	if s.rivals == nil {
-		return now, len(now) == 0
-	}
+func (s *onStart) judge(now map[string]rival, present []Presence, peers map[string]peer) (wait map[string]rival, run bool) {
 	wait = make(map[string]rival)
+	if s.rivals == nil {
+		for process, r := range now {
+			if r.decided || !s.c.e.cameBefore(present, process) {
+				wait[process] = r
+			}
+		}
+		return wait, len(wait) == 0
+	}
 	for process, was := range s.rivals {
 		is, still := now[process]
 		was.decided = was.decided || is.decided
@@ -250,6 +255,20 @@ func (s *onStart) judge(now map[string]rival, peers map[string]peer) (wait map[s
 		}
 	}
 	return wait, len(wait) == 0
+}
+
+// cameBefore returns whether this instance is listed before a process: its first look was
+// written and got no answer, and the process waits for it.
+func (e *engine) cameBefore(present []Presence, process string) bool {
+	for _, p := range present {
+		switch p.Process {
+		case process:
+			return false
+		case e.processID:
+			return true
+		}
+	}
+	return false
 }
 
 // hasLeft returns whether a process has left the registry, and so was alive before. It

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 )
 
 // onStart is a worker that runs on start, and has no slot in a test's time.
@@ -35,6 +36,33 @@ func TestAnInstanceThatDiesUndecidedLeavesItToTheNext(t *testing.T) {
 		time.Sleep(3 * lease)
 		require.Len(cl.t, cl.of("w"), 2)
 		require.Equal(cl.t, second.name, cl.of("w")[1].node)
+	})
+}
+
+// An instance whose first look was written and got no answer looks again. By then another
+// may wait for it, for which it must not wait in turn.
+func TestTwoInstancesDoNotWaitForEachOtherToDecide(t *testing.T) {
+	inClusterOf(t, kind{name: "polled", polled: true}, 1, func(cl *cluster) {
+		old := cl.nodes[0]
+		unanswered := &unheard{}
+		cl.kind.wrap = func(s ledger.Store) ledger.Store { unanswered.Store = s; return unanswered }
+		first := cl.join(core.Options{})
+		cl.kind.wrap = nil
+		second := cl.join(core.Options{})
+		cl.add(onStart("w"))
+		cl.start(old)
+		time.Sleep(lease)
+		require.Len(cl.t, cl.of("w"), 1)
+		old.store.Cut(true)
+		unanswered.done.Store(true)
+		unanswered.meanwhile = func() { first.store.Cut(true) }
+		cl.start(first)
+		cl.start(second)
+		time.Sleep(lease / 4)
+		require.Len(cl.t, cl.of("w"), 1, "runs while it is not known whether the old instance is dead")
+		first.store.Cut(false)
+		time.Sleep(3 * lease)
+		require.Len(cl.t, cl.of("w"), 2)
 	})
 }
 
