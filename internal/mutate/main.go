@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -50,9 +54,11 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	ok := true
 	for _, dir := range flag.Args() {
-		fresh, err := mutate(path.Clean(filepath.ToSlash(dir)), opts)
+		fresh, err := mutate(ctx, path.Clean(filepath.ToSlash(dir)), opts)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "mutate:", err)
 			os.Exit(1)
@@ -66,7 +72,7 @@ func main() {
 
 // mutate runs the mutants of one package and prints what it found. It returns false if
 // accepted.txt must be edited.
-func mutate(dir string, opts options) (bool, error) {
+func mutate(ctx context.Context, dir string, opts options) (bool, error) {
 	t, ok := targetOf(dir)
 	if !ok {
 		return false, fmt.Errorf("%s is not in internal/mutate/targets.go", dir)
@@ -113,11 +119,14 @@ func mutate(dir string, opts options) (bool, error) {
 		return false, err
 	}
 	r := &run{build: b, opts: opts, results: make([]result, len(chosen))}
-	if err := r.prepare(t); err != nil {
+	if err := r.prepare(ctx, t); err != nil {
 		return false, err
 	}
 	start := time.Now()
-	r.all(chosen)
+	r.all(ctx, chosen)
+	if ctx.Err() != nil {
+		return false, errors.New("interrupted")
+	}
 	fmt.Printf("%s: %d of %d mutants in %v", dir, len(chosen), len(all), time.Since(start).Round(time.Second))
 	if opts.sample > 0 {
 		fmt.Printf(", seed %d", opts.seed)

@@ -40,7 +40,7 @@ type run struct {
 }
 
 // prepare builds each suite and runs it once without a mutant.
-func (r *run) prepare(t target) error {
+func (r *run) prepare(ctx context.Context, t target) error {
 	for _, s := range append([]suite{t.public}, t.others...) {
 		binary, err := r.build.binary(s.dir)
 		if err != nil {
@@ -49,7 +49,7 @@ func (r *run) prepare(t target) error {
 		p := &prepared{suite: s, binary: binary, timeout: time.Hour}
 		list := filepath.Join(r.build.out, fmt.Sprintf("executed-%d", len(r.suites)))
 		start := time.Now()
-		if by := r.test(p, envExecuted+"="+list); by != "" {
+		if by := r.test(ctx, p, envExecuted+"="+list); by != "" {
 			return fmt.Errorf("the tests in %s fail without a mutant: %s", s.dir, by)
 		}
 		took := time.Since(start)
@@ -83,14 +83,14 @@ func numbers(name string) (map[int]bool, error) {
 	return all, nil
 }
 
-// all runs the mutants, several at a time.
-func (r *run) all(chosen []*mutant) {
+// all runs the mutants, several at a time, until ctx ends.
+func (r *run) all(ctx context.Context, chosen []*mutant) {
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range max(r.opts.jobs, 1) {
 		wg.Go(func() {
 			for i := range next {
-				r.results[i] = r.one(chosen[i])
+				r.results[i] = r.one(ctx, chosen[i])
 				if r.opts.verbose {
 					fmt.Printf("%s: %s\n", chosen[i].id, r.results[i].outcome())
 				}
@@ -98,6 +98,9 @@ func (r *run) all(chosen []*mutant) {
 		})
 	}
 	for i := range chosen {
+		if ctx.Err() != nil {
+			break
+		}
 		next <- i
 	}
 	close(next)
@@ -116,14 +119,14 @@ func (r result) outcome() string {
 }
 
 // one runs the suites on a mutant until one kills it.
-func (r *run) one(m *mutant) result {
+func (r *run) one(ctx context.Context, m *mutant) result {
 	res := result{mutant: m}
 	for i, p := range r.suites {
 		if !p.executes[m.number] {
 			continue
 		}
 		res.executed = true
-		if by := r.test(p, envMutant+"="+strconv.Itoa(m.number)); by != "" {
+		if by := r.test(ctx, p, envMutant+"="+strconv.Itoa(m.number)); by != "" {
 			res.killed, res.public, res.by = true, i == 0, p.dir+" "+by
 			break
 		}
@@ -132,8 +135,8 @@ func (r *run) one(m *mutant) result {
 }
 
 // test runs a suite and returns "" if it passes, otherwise what ended it.
-func (r *run) test(p *prepared, env string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+func (r *run) test(ctx context.Context, p *prepared, env string) string {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.binary, "-test.failfast", "-test.run="+p.run, "-test.timeout=0")
 	cmd.Dir = filepath.Join(r.build.root, filepath.FromSlash(p.dir))
