@@ -31,7 +31,10 @@ type options struct {
 	keep    bool
 }
 
-func main() {
+func main() { os.Exit(command()) }
+
+// command returns the exit status.
+func command() int {
 	var opts options
 	flag.IntVar(&opts.sample, "sample", 0, "run only `N` mutants, chosen at random; 0 runs all")
 	flag.Uint64Var(&opts.seed, "seed", 1, "what the choice of -sample depends on")
@@ -52,7 +55,7 @@ func main() {
 	flag.Parse()
 	if flag.NArg() == 0 {
 		flag.Usage()
-		os.Exit(2)
+		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -61,13 +64,14 @@ func main() {
 		fresh, err := mutate(ctx, path.Clean(filepath.ToSlash(dir)), opts)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "mutate:", err)
-			os.Exit(1)
+			return 1
 		}
 		ok = ok && fresh
 	}
 	if !ok {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // mutate runs the mutants of one package and prints what it found. It returns false if
