@@ -155,7 +155,7 @@ func (m *byHand) run(h *handWorker, slot time.Time) {
 	}
 	if last.Err != nil && !cut {
 		last.Outcome = core.Failed
-		m.opts.Logger.Error("run failed", "worker", h.Name, "tick", tick.ID(), "attempt", 1, "error", last.Err)
+		core.Logger(ctx).Error("run failed", "error", last.Err)
 		if m.opts.OnError != nil {
 			_ = core.Contain(context.WithoutCancel(ctx), func(ctx context.Context) error { m.opts.OnError(ctx, tick, last.Err); return nil })
 		}
@@ -164,12 +164,18 @@ func (m *byHand) run(h *handWorker, slot time.Time) {
 	defer m.mu.Unlock()
 	h.cancel, h.status.State, h.status.Last = nil, core.StateIdle, last
 	h.status.Runs++
+	ended := last.Start.Add(last.Duration)
 	switch {
 	case cut:
 		last.Outcome = core.Cancelled
 		h.status.Cancelled++
 	case last.Err != nil:
 		h.status.Failures++
+		h.status.ConsecutiveFailures++
+		h.status.LastFailure = ended
+	default:
+		h.status.ConsecutiveFailures = 0
+		h.status.LastSuccess = ended
 	}
 }
 

@@ -22,7 +22,7 @@ var clusterDisabledCases = []kase{
 		w := work("w", c.rarely(), takes(2*p))
 		c.start("a", w)
 		c.start("b", w)
-		off := c.disabled("off", w)
+		off := c.disabled(w)
 		assert.ErrorIs(c, errOf(off.m.Trigger(context.Background(), "nobody")), core.ErrNotFound, "Trigger of an unknown worker")
 		first := c.trigger(off.m, "w")
 		c.await(c.promptly(), "w", 1)
@@ -41,7 +41,7 @@ var clusterDisabledCases = []kase{
 		slot := midway(c.trial, p)
 		w := work("w", core.Every(p), nothing)
 		a, b := c.start("a", w), c.start("b", w)
-		off := c.disabled("off", w)
+		off := c.disabled(w)
 		require.NoError(c, off.m.Pause(context.Background(), "w"), "Pause on a disabled manager")
 		for _, n := range []*node{a, b} {
 			c.eventually(c.failover(), n.name+" shows that it is paused", func() bool { return c.status(n.m, "w").Paused != nil })
@@ -77,7 +77,7 @@ var clusterDisabledCases = []kase{
 		if c.features.Supports(core.FeatureLongRunning) {
 			workers = append(workers, work("long", nil, hangs))
 		}
-		off := c.disabled("off", workers...)
+		off := c.disabled(workers...)
 		if c.features.Supports(core.FeaturePerInstance) {
 			each := work("each", c.rarely(), nothing)
 			each.Scope = core.PerInstance
@@ -102,7 +102,7 @@ var clusterDisabledCases = []kase{
 		midway(c.trial, c.period())
 		w := work("w", c.rarely(), nothing)
 		w.RunOnStart = true
-		off := c.disabled("off", w)
+		off := c.disabled(w)
 		require.NoError(c, off.m.Resume(context.Background(), "w"), "Resume, for which a disabled manager connects")
 		c.sleep(c.failover())
 		require.Empty(c, c.runs("w"), "runs on a disabled manager")
@@ -115,7 +115,7 @@ var clusterDisabledCases = []kase{
 	clustered("STA-5", "a-disabled-manager-starts-and-stops-while-the-broker-is-away", nil, func(c *cluster) {
 		c.down()
 		began := time.Now()
-		off := c.disabled("off", work("w", core.Every(time.Second), nothing))
+		off := c.disabled(work("w", core.Every(time.Second), nothing))
 		off.mustStop()
 		assert.LessOrEqual(c, time.Since(began), c.soon(), "the time that Start and Stop took")
 	}),
@@ -155,7 +155,7 @@ var clusterDisabledCases = []kase{
 		a := c.start("a", w)
 		c.sleep(c.failover())
 		before := c.goroutines()
-		off := c.disabled("off", w)
+		off := c.disabled(w)
 		require.NoError(c, off.m.Pause(context.Background(), "w"))
 		c.eventually(c.failover(), "the other instance shows that it is paused", func() bool { return c.status(a.m, "w").Paused != nil })
 		off.mustStop()
@@ -182,9 +182,9 @@ var clusterDisabledCases = []kase{
 	}),
 }
 
-// disabled brings a node up whose manager is disabled.
-func (c *cluster) disabled(name string, workers ...core.Worker) *node {
-	return c.startAt(name, site{options: core.Options{Disabled: true}}, workers...)
+// disabled brings the node "off" up, whose manager is disabled.
+func (c *cluster) disabled(workers ...core.Worker) *node {
+	return c.startAt("off", site{options: core.Options{Disabled: true}}, workers...)
 }
 
 // idle wants nothing to have run on a disabled node.

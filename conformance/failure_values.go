@@ -50,7 +50,7 @@ func foreignValueCases() (cases []kase) {
 			}},
 			kase{rule: "ERR-3", name: c.name + "-in-a-log-handler-disturbs-nothing", run: func(t *trial) {
 				log := newJournal()
-				wild := &wildHandler{Handler: log, do: c.do}
+				wild := &wildHandler{Handler: log, do: c.do, left: new(atomic.Int64)}
 				wild.left.Store(2)
 				m := t.running(core.Options{Logger: slog.New(wild)}, t.worker("w", core.Every(t.period()), fails),
 					t.worker("slow", core.Every(t.period()), func(context.Context) error {
@@ -126,7 +126,7 @@ func (b *breaking) Next(after time.Time) time.Time {
 type wildHandler struct {
 	slog.Handler
 	do   func()
-	left atomic.Int64
+	left *atomic.Int64
 }
 
 func (h *wildHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -136,8 +136,13 @@ func (h *wildHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-func (h *wildHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h *wildHandler) WithGroup(string) slog.Handler      { return h }
+func (h *wildHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &wildHandler{h.Handler.WithAttrs(attrs), h.do, h.left}
+}
+
+func (h *wildHandler) WithGroup(name string) slog.Handler {
+	return &wildHandler{h.Handler.WithGroup(name), h.do, h.left}
+}
 
 // nilHandler has methods that want a value.
 type nilHandler struct{ slog.Handler }

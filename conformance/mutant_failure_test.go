@@ -15,7 +15,7 @@ import (
 func init() { mutants = append(mutants, failureMutants) }
 
 var failureMutants = []mutant{
-	{name: "does-not-log-errors", breaks: []string{"ERR-1"}, open: tweaked(nil, func(o *core.Options) {
+	{name: "does-not-log-errors", breaks: []string{"ERR-1", "ERR-3"}, open: tweaked(nil, func(o *core.Options) {
 		o.Logger = slog.New(tactful{o.Logger.Handler()})
 	})},
 	{name: "hands-an-error-over-twice", breaks: []string{"ERR-1"}, open: handing(func(h errorHandling, ctx context.Context, tick core.Tick, err error) {

@@ -46,10 +46,13 @@ func Stopping(ctx context.Context) <-chan struct{} {
 
 // WithRun returns a context for a run of a manager that is written from
 // scratch, without NewManager: TickFrom, Logger and Stopping answer from it.
-// The logger is the manager's, to which Logger adds the tick; stopping is
-// closed when the manager's Stop is called.
+// The logger is the manager's, to which Logger adds the tick. What Logger returns
+// contains a panic and a runtime.Goexit in the logger's handler (ERR-3), so the manager
+// logs what becomes of the run with it, too. Stopping is closed when the manager's Stop
+// is called.
 func WithRun(parent context.Context, tick Tick, logger *slog.Logger, stopping <-chan struct{}) context.Context {
-	return &foreignRun{parent, tick, logger, stopping}
+	safe, _ := safeLoggers(logger)
+	return &foreignRun{parent, tick, safe, stopping}
 }
 
 type foreignRun struct {
