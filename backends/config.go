@@ -31,31 +31,31 @@ type Config struct {
 	// backend without a broker has nothing to keep apart and takes any.
 	Namespace string `yaml:"namespace"`
 
-	// The next five come over the fields of core.Options that the program gives,
-	// as an Override comes over the program's worker.
+	// The next five fields override fields of the program's core.Options, as an
+	// Override overrides fields of the program's worker.
 
 	// Instance names this manager within its cluster (core.Options.Instance). It
-	// must differ between instances: a file that they share has to take it from
-	// the environment, as in ${HOSTNAME}. Empty is the program's.
+	// must differ between instances: a file that they share must take it from the
+	// environment, as in ${HOSTNAME}. Empty keeps the program's value.
 	Instance string `yaml:"instance"`
 
 	// MaxConcurrent limits how many runs are in progress at a time
-	// (core.Options.MaxConcurrent); zero is no limit. Nil is the program's.
+	// (core.Options.MaxConcurrent); zero is no limit. Nil keeps the program's value.
 	MaxConcurrent *int `yaml:"max_concurrent"`
 
 	// StopGrace is how long a run may take to return once a stop has cancelled
-	// it (core.Options.StopGrace); zero is not at all. Nil is the program's.
+	// it (core.Options.StopGrace); with zero it
+	// is given up at once. Nil keeps the program's value.
 	StopGrace *time.Duration `yaml:"stop_grace"`
 
-	// ConnectTimeout bounds what Start does on the broker
-	// (core.Options.ConnectTimeout). Zero is the program's.
+	// ConnectTimeout bounds how long Start tries to reach the broker
+	// (core.Options.ConnectTimeout). Zero keeps the program's value.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 
-	// LogLevel is the level from which on the manager logs; in a file it is
-	// debug, info, warn or error. The manager's logger, and so core.Logger in its
-	// runs, then gives the handler of core.Options.Logger every record of this
-	// level and above and no other, also if the handler's own level is higher.
-	// Nil leaves that to the handler.
+	// LogLevel is the lowest level that the manager logs; in a file it is debug,
+	// info, warn or error. The manager's logger, and core.Logger in its runs, then
+	// give the handler of core.Options.Logger the records of this level and above,
+	// even if the handler's own level is higher. Nil leaves that to the handler.
 	LogLevel *slog.Level `yaml:"log_level"`
 
 	// Workers are changes to workers that the program adds, by their names.
@@ -109,8 +109,8 @@ type Override struct {
 	// it missed, Add refuses it.
 	MaxLate *time.Duration `yaml:"max_late"`
 
-	// RunOnStart runs the worker once when it starts, see core.Worker. Nil is the
-	// program's.
+	// RunOnStart runs the worker once when it starts, see core.Worker. Nil keeps the
+	// program's value.
 	RunOnStart *bool `yaml:"run_on_start"`
 
 	// Enabled, where it is false, has the worker listed and never run; where
@@ -190,8 +190,8 @@ func (c Config) backend() string {
 	return c.Backend
 }
 
-// shownBackend returns the backend's name as it may be shown: a URL in its place
-// may have a password.
+// shownBackend returns the backend's name for messages. It hides a URL that was given
+// in place of a name, because it may have a password.
 func (c Config) shownBackend() string {
 	if isURL(c.Backend) {
 		return "(a URL)"

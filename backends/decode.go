@@ -106,14 +106,14 @@ func (d *decoder) text(n ast.Node, p path, v reflect.Value) {
 	}
 	if err != nil {
 		if !d.secret {
-			err = fmt.Errorf("%w, got %q", err, clip(text)) // as it is written, with the name of a variable and not its value
+			err = fmt.Errorf("%w, got %q", err, clip(text)) // the text as it is in the file, with the name of a variable and not its value
 		}
 		d.fail(n, p, "%w", err)
 	}
 }
 
-// hide has the errors of a key, or of the list that it is in, show nothing of
-// what a variable has put there.
+// hide makes the errors of a key, or of the list that it is in, hide the values that
+// come from variables.
 func (d *decoder) hide(p path, hide *hidden) {
 	if _, ok := d.where[p]; !ok {
 		p = p[:max(strings.LastIndex(string(p), pathSep), 0)]
@@ -190,8 +190,7 @@ func knownAre(name string, known []string) string {
 // err returns the errors so far as one.
 func (d *decoder) err() error { return errors.Join(d.errs...) }
 
-// clip keeps a text from filling a log, and a URL in a wrong place from being
-// shown: there may be a password in it.
+// clip shortens a text for an error. It hides a URL, which may have a password.
 func clip(text string) string {
 	const limit = 100
 	if strings.Contains(text, "://") || strings.LastIndexByte(text, '@') > 0 {

@@ -7,12 +7,12 @@
 //	}
 //	m, err := backends.Open(ctx, cfg, core.Options{})
 //
-// The file, all of which may be left out:
+// The file; every part may be left out:
 //
 //	backend: native           # the default; or gocron, asynq, nats, or one of your own
 //	enabled: true
 //	namespace: billing        # keeps clusters on one broker apart
-//	instance: ${HOSTNAME}     # these five come over core.Options
+//	instance: ${HOSTNAME}     # these five override core.Options
 //	max_concurrent: 8
 //	stop_grace: 5s
 //	connect_timeout: 30s
@@ -30,9 +30,8 @@
 //
 // The file tickwork.schema.json beside this package tells editors of its keys.
 // In a value ${NAME} is a variable of the environment, ${NAME:-default} one with a
-// default, and $$ is a $. A cron expression is in quotes, because YAML has a
-// meaning of its own for * and @. YAML's aliases may be used, and merge keys (<<)
-// may not.
+// default, and $$ is a $. Put a cron expression in quotes, because * and @ have a
+// meaning in YAML. Aliases work; merge keys (<<) are refused.
 //
 // A backend is there when its package is imported: backends/native and so on,
 // or backends/all for all of them. OpenURL takes a URL in place of a file, and

@@ -26,11 +26,11 @@ type document struct {
 	source  string
 	body    ast.Node // nil where it is empty
 	anchors map[string]ast.Node
-	unused  map[string]ast.Node // those anchors of texts without quotes to which no alias refers
+	unused  map[string]ast.Node // anchors of texts without quotes to which no alias refers
 	errs    []error             // of Visit
 
-	referred  map[string]bool   // the variables of the environment that its texts refer to
-	variables map[string]string // those of them that there are; nil if its texts are as they are written
+	referred  map[string]bool   // the names of the variables that its texts refer to
+	variables map[string]string // the values of those that are set; nil if references are not replaced
 }
 
 // parse reads one YAML document. The errors name the line and do not quote it:
@@ -83,11 +83,11 @@ func parse(source string, data []byte) (doc *document, err error) {
 	return doc, errors.Join(doc.errs...)
 }
 
-// tooLarge is the error of a file with more than maxSize bytes: how many is not
-// known if size is negative.
+// tooLarge is the error of a file with more than maxSize bytes. A negative size is
+// unknown.
 func tooLarge(size int64) error {
 	if size < 0 {
-		return fmt.Errorf("is too large for a configuration: the limit is %d bytes (1 MiB), and there are more", maxSize)
+		return fmt.Errorf("is too large for a configuration: it has more than %d bytes (1 MiB)", maxSize)
 	}
 	return fmt.Errorf("is too large for a configuration: it has %d bytes, and the limit is %d (1 MiB)", size, maxSize)
 }
@@ -102,7 +102,7 @@ func lineOf(data []byte, n int) string {
 	return ""
 }
 
-// noAnchor is what is wrong with an alias that has no anchor.
+// noAnchor is the error of an alias that has no anchor.
 const noAnchor = "an alias (*) has no anchor (&) above it; a text that begins with * must be in quotes"
 
 // Visit gathers the anchors, and refuses what is more likely a text that should

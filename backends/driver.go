@@ -23,9 +23,9 @@ import (
 // encoding.TextUnmarshaler, a slice of these, or a struct with keys of its own.
 // The zero value of C is the backend as it comes.
 //
-// A key with a word such as password, token or secret in its name holds a secret,
-// which is struck out of errors. The tag secret:"false" says that it holds none: a
-// path, say, as password_file does.
+// If the name of a key has a word such as password, token or secret, its value is
+// struck out of errors. The tag secret:"false" turns that off for a value that is no
+// secret, such as the path in password_file.
 type Driver[C any] struct {
 	// Name is what a file says after "backend:", and the name of the section:
 	// a lower-case letter, then lower-case letters, digits and "-".

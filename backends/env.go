@@ -26,9 +26,8 @@ func isKubernetes(name, value string) bool {
 	return kubernetes.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
-// ofTests matches the variables that this module's tests, its conformance suite
-// and its examples have for themselves: a program that runs in their environment
-// is not configured by them.
+// ofTests matches the variables of this module's tests, its conformance suite and its
+// examples. They do not configure a program that runs in the same environment.
 var ofTests = regexp.MustCompile(`^TICKWORK_((TEST|CONFORMANCE|EXAMPLE)_.*|REQUIRE_SERVERS|WALL_CLOCK|REPORT|SEEDS|FIRST_SEED|HISTORIES|CHAOS_LOSES)$`)
 
 // environment applies the variables that are ours, given as NAME=value. One that
@@ -80,9 +79,9 @@ func (c *Config) variable(top []field, name, rest, value string, referred bool) 
 // at the end of a secret that was written to a file.
 func trimLineEnd(value string) string { return strings.TrimRight(value, "\r\n") }
 
-// insteadOf says which variable was meant by one that does not exist: a name that
-// is close to it, one with the same key of a backend, or TICKWORK_WORKERS for the
-// key of a worker. For any other it lists those that exist.
+// insteadOf suggests a variable in place of one that does not exist: a similar name,
+// the same key of a backend, or TICKWORK_WORKERS for the key of a worker. Otherwise it
+// lists the variables that exist.
 func insteadOf(name string, known []string) string {
 	top := known
 	var sameKey []string

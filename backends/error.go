@@ -53,8 +53,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// messageOf returns what an error says, without the worker and the field: they
-// are in the key.
+// messageOf returns an error's text without the worker and the field, which are in the
+// key.
 func messageOf(err error) string {
 	if w, ok := err.(*core.WorkerError); ok {
 		err = w.Err
@@ -69,7 +69,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type position struct {
 	source       string
 	line, column int
-	hidden       *hidden // what its value has from variables; nil if nothing
+	hidden       *hidden // the parts of its value that come from variables; nil for none
 }
 
 // a path leads to a key: workers, delete-old-logs, every. The names of workers

@@ -9,18 +9,18 @@ import (
 	"github.com/seed-891a2e1b/tickwork/internal/access"
 )
 
-// This file puts variables of the environment into the values of a file, in the
-// words of Docker Compose: ${NAME}, ${NAME:-default}, and $$ for a $.
+// This file puts variables of the environment into the values of a file, with the
+// syntax of Docker Compose: ${NAME}, ${NAME:-default}, and $$ for a $.
 
 var (
-	// reference matches what a $ may begin; the text after the name is group 2.
+	// reference matches $$, and ${ with what follows it. The text after the name is group 2.
 	reference = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)?([^}]*)(\}?)`)
 
 	// mention matches the name in a reference.
 	mention = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)`)
 )
 
-// expand makes doc's values refer to an environment.
+// expand gives doc the values of the variables that it refers to.
 func (doc *document) expand(data []byte, environ []string) {
 	doc.referred = make(map[string]bool)
 	for _, m := range mention.FindAllSubmatch(data, -1) {
@@ -35,9 +35,8 @@ func (doc *document) expand(data []byte, environ []string) {
 	doc.variables = values
 }
 
-// expandText returns a text of doc with the variables in it replaced by their
-// values, and what to hide of these; nil if there are none. The error names the
-// variable and shows no value.
+// expandText returns a text of doc with its variables replaced by their values, and the
+// values to hide; nil for none. The error names the variable and shows no value.
 func (doc *document) expandText(text string) (string, *hidden, error) {
 	if doc.variables == nil || !strings.Contains(text, "$") {
 		return text, nil, nil
@@ -68,11 +67,11 @@ func (doc *document) expandText(text string) (string, *hidden, error) {
 	return value, &used, errors.Join(errs...)
 }
 
-// hidden are variables whose values, which may be secrets, are not shown.
+// hidden has variables. Their values may be secrets and must not be shown.
 type hidden []variable
 
-// from returns an error with a message that has the names of the variables, as
-// ${NAME}, in place of their values, and nothing of a part of one.
+// from returns an error with ${NAME} in place of the value of each variable. It also
+// strikes out parts of the values.
 func (h *hidden) from(err error) error {
 	if h == nil {
 		return err

@@ -123,8 +123,8 @@ func quotable(t reflect.Type) bool {
 	return t.Kind() == reflect.String || t == durationType || t == misfireType || reflect.PointerTo(t).Implements(textType)
 }
 
-// unmarshal has a value of a backend's own type read a text. Neither an error nor a panic
-// of its method is shown: both may quote the text.
+// unmarshal calls the UnmarshalText method of a backend's own type. It does not show an
+// error or a panic of the method, because it may quote the text.
 func unmarshal(u encoding.TextUnmarshaler, t reflect.Type, text string) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -213,8 +213,8 @@ func setText(v reflect.Value, text string) error {
 	return err
 }
 
-// notBool is the error of a text that is neither true nor false. It shows only a
-// word that stands for one of them elsewhere.
+// notBool is the error of a text that is neither true nor false. It quotes the text only
+// if it is a common word for one of them, such as yes.
 func notBool(text string) error {
 	switch word := strings.ToLower(text); word {
 	case "1", "yes", "on", "y", "t":

@@ -27,11 +27,12 @@ import (
 //
 // # Variables in the file
 //
-// In a value ${NAME} stands for the variable NAME of the environment, which must
-// be set and not empty; ${NAME:-default} for the default if it is not; and $$ for
-// a $. Any other $ is itself. Keys are as they are written. In { } and [ ] such a
-// value is in quotes. Errors show the variable's name and not its value. In a URL
-// the value must be percent-encoded already: give a password by a key of its own.
+// In a value ${NAME} stands for the variable NAME of the environment, which must be
+// set and not empty. ${NAME:-default} stands for the default if NAME is not set or
+// empty. $$ stands for a $; any other $ is a $. Variables are not replaced in keys. In
+// { } and [ ] put such a value in quotes. Errors show the variable's name and not its
+// value. In a URL the value must be percent-encoded; it is simpler to use the key
+// password.
 //
 // # The environment
 //
@@ -65,8 +66,8 @@ func LoadFS(fsys fs.FS, path string) (Config, error) {
 	return loadFile(path, file, err)
 }
 
-// loadFile loads what was opened, or returns the error of that. It reads no more
-// than a configuration may have.
+// loadFile loads an open file, or returns the error of opening it. It reads no more
+// than the limit for a configuration.
 func loadFile(path string, file fs.File, err error) (Config, error) {
 	if err != nil {
 		return Config{}, unreadable(path, err)

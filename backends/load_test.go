@@ -216,7 +216,7 @@ func TestAFileThatIsTooLargeStatesItsSizeAndTheLimit(t *testing.T) {
 	require.EqualError(t, err, "f: is too large for a configuration: it has 2097152 bytes, and the limit is 1048576 (1 MiB)")
 	if runtime.GOOS != "windows" {
 		_, err = backends.Load("/dev/zero")
-		require.EqualError(t, err, "/dev/zero: is too large for a configuration: the limit is 1048576 bytes (1 MiB), and there are more")
+		require.EqualError(t, err, "/dev/zero: is too large for a configuration: it has more than 1048576 bytes (1 MiB)")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // Open returns a manager of the backend that the configuration chooses, which
 // applies the configuration's overrides to the workers that are added to it.
-// What the configuration says of an option, such as stop_grace, comes over opts.
+// Options in the configuration, such as stop_grace, override those in opts.
 // It does not connect to anything: that is Start's. Start also refuses a
 // configuration that names a worker which was not added before it, with
 // ErrUnknownWorker; the manager is stopped then.
@@ -80,15 +80,15 @@ func OpenURL(ctx context.Context, rawURL string, opts core.Options) (core.Manage
 //	nats://a:4222,b:4222,c:4222
 //
 // The scheme chooses the backend. The parameters are the keys of the backend's
-// section but for url, which this one is, and those of Config but for backend and
-// workers: namespace, instance, max_concurrent and so on. Another parameter is an
-// error, and so is one that is given twice. The name of a backend alone, such as
-// native, is that backend as it comes. The environment is not looked at. A line
-// end after the URL, as in a secret that is mounted, is left out.
+// section except url, and the keys of Config except backend and workers: namespace,
+// instance, max_concurrent and so on. Any other parameter is an error, and a parameter
+// that is given twice. The name of a backend alone, such as native, is that backend
+// with its defaults. ParseURL does not read the environment. It leaves out a line end
+// after the URL, which mounted secrets often have.
 //
 // A special character in the user or the password is written as % and two
-// hexadecimal digits: # is %23. A URL that could be read in another way than it is
-// meant is refused, and no error shows it: there may be a password in it.
+// hexadecimal digits: # is %23. A URL that can be read in two ways is refused. Errors
+// do not show the URL, because it may have a password.
 func ParseURL(rawURL string) (Config, error) {
 	rawURL = trimLineEnd(rawURL)
 	if drivers.named(rawURL) != nil {

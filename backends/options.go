@@ -8,8 +8,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// options returns a program's options with what the configuration says in place
-// of theirs.
+// options returns a program's options with those in the configuration in their place.
 func (c Config) options(opts core.Options) core.Options {
 	opts.Disabled = opts.Disabled || c.Enabled != nil && !*c.Enabled
 	opts.Instance = cmp.Or(c.Instance, opts.Instance)
@@ -26,9 +25,8 @@ func (c Config) options(opts core.Options) core.Options {
 	return opts
 }
 
-// atLevel returns a logger that writes to the handler of another, or of
-// slog.Default() if that is nil, what is of a level or above it, and nothing
-// else.
+// atLevel returns a logger that gives the handler of another logger the records of a
+// level and above. If the other logger is nil it uses slog.Default().
 func atLevel(logger *slog.Logger, level slog.Level) *slog.Logger {
 	if logger == nil {
 		logger = slog.Default()
@@ -36,8 +34,8 @@ func atLevel(logger *slog.Logger, level slog.Level) *slog.Logger {
 	return slog.New(leveled{logger.Handler(), level})
 }
 
-// leveled is a handler with another level. Whether a record is wanted is its own
-// decision, so that it lets through also what the handler would not ask for.
+// leveled is a handler with another level. It decides alone whether a record is
+// enabled, so that it also passes on records for which the handler is not enabled.
 type leveled struct {
 	slog.Handler
 	level slog.Level

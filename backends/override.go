@@ -204,7 +204,7 @@ type zoned interface {
 	In(zone *time.Location) core.Schedule
 }
 
-// inZone returns a schedule in a zone. It is the program's own code, and may panic.
+// inZone returns a schedule in a zone. The schedule is the program's code, and may panic.
 func inZone(s zoned, zone *time.Location) (in core.Schedule, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -214,8 +214,8 @@ func inZone(s zoned, zone *time.Location) (in core.Schedule, err error) {
 	return s.In(zone), nil
 }
 
-// locationOf returns the zone that a schedule is meant in, nil if it does not say. It
-// is the program's own code, and may panic.
+// locationOf returns the time zone of a schedule, or nil if it has none. The schedule is
+// the program's code, and may panic.
 func locationOf(s core.Schedule) (zone *time.Location, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -104,7 +104,7 @@ func (d *driver) position(c Config, name string) position {
 	return pos
 }
 
-// hidden returns what all values of a section have from variables.
+// hidden returns the parts of a section's values that come from variables.
 func (d *driver) hidden(s *section) *hidden {
 	var all hidden
 	where, _ := d.file(s, reflect.ValueOf(d.make()).Elem())

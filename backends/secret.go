@@ -43,9 +43,9 @@ func strike(text, secret string) string {
 	return value.ReplaceAllString(text, "${1}"+access.Struck+"${2}")
 }
 
-// secrets returns the texts in a configuration that must not be shown: those
-// whose key says so, unless the field's tag says secret:"false", and those before
-// the @ of a URL.
+// secrets returns the texts in a configuration that must not be shown: the
+// values of keys with a name such as password, unless the field has the tag
+// secret:"false", and the part before the @ of a URL.
 func (d *driver) secrets(cfg any) []string {
 	var list []string
 	for _, k := range d.keys {

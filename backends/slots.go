@@ -39,8 +39,7 @@ func (r *WorkerReport) fill(w core.Worker, now time.Time) {
 	}
 }
 
-// zoneOf returns the zone that a schedule is meant in, and the host's if it does not
-// say, or cannot.
+// zoneOf returns the time zone of a schedule, or the host's if it has none or panics.
 func zoneOf(s core.Schedule) *time.Location {
 	zone, _ := locationOf(s)
 	return cmp.Or(zone, time.Local)

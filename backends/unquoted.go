@@ -8,20 +8,20 @@ import (
 	"github.com/seed-891a2e1b/tickwork/core"
 )
 
-// This file explains YAML that the parser refuses. Nearly always it is a text
-// without quotes, such as a cron expression: YAML has a meaning of its own for
-// many of the characters with which a text may begin. No explanation quotes the
-// source, in which a password may stand, but for what is a cron expression.
+// This file explains YAML that the parser refuses. Nearly always the cause is a text
+// without quotes, such as a cron expression: many characters at the beginning of a text
+// have a meaning in YAML. An explanation quotes only a cron expression, because any
+// other part of the source may hold a password.
 
-// A fault is what is wrong in a line, and from which byte on, counted from 1; 0
-// is where the parser says.
+// A fault is an error in a line. Its column is the byte at which it begins, counted
+// from 1; 0 is the parser's column.
 type fault struct {
 	reason string
 	column int
 }
 
 var (
-	// inQuotes matches what the parser quotes of the source.
+	// inQuotes matches text of the source that the parser quotes.
 	inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 	// unquotedCron matches the key cron with a text that is not in quotes.
@@ -30,15 +30,14 @@ var (
 	// nextKey matches what follows a value inside { }.
 	nextKey = regexp.MustCompile(`,\s*(?:[a-z_]+:|$)`)
 
-	// unquoted matches a value that begins with a character of YAML's own.
+	// unquoted matches a value that begins with a character that has a meaning in YAML.
 	unquoted = regexp.MustCompile("(?:[:,{\\[]|(?:^|\\s)-)\\s+([*&!@`|>%])\\S")
 
-	// colonInside matches a value without quotes in which there is another "key: ".
+	// colonInside matches a value without quotes that has another "key: " in it.
 	colonInside = regexp.MustCompile(`^[^"'{\[#]*?:\s+([^"'{\[#\s]+.*?:)(\s|$)`)
 )
 
-// explain returns what is wrong in a line at which the parser has stopped with a
-// message.
+// explain returns the fault in a line at which the parser stopped with a message.
 func explain(line, message string) fault {
 	if m := unquotedCron.FindStringSubmatchIndex(line); m != nil {
 		return fault{"the cron expression is not in quotes, and * and @ mean something else in YAML; write cron: " + quotedCron(line[m[2]:m[3]]), m[2] + 1}
@@ -65,8 +64,8 @@ func explain(line, message string) fault {
 	return fault{reason: inQuotes.ReplaceAllString(message, `"…"`)}
 }
 
-// quotedCron returns how to write a cron expression that is not in quotes, or a
-// place holder for what is none: that is not shown.
+// quotedCron returns a cron expression in quotes. If text is no cron expression it
+// returns "…", because text must not be shown.
 func quotedCron(text string) string {
 	if i := nextKey.FindStringIndex(text); i != nil {
 		text = text[:i[0]]
