@@ -197,11 +197,7 @@ type parsed struct {
 // one.
 func crooked(f func(parsed) core.Schedule) func(core.Options) (core.Manager, error) {
 	return swapped(func(w core.Worker) core.Schedule {
-		s, ok := w.Schedule.(interface{ String() string })
-		if !ok {
-			return nil
-		}
-		text, ok := strings.CutPrefix(s.String(), "cron ")
+		text, ok := strings.CutPrefix(core.DescribeSchedule(w.Schedule), "cron ")
 		if !ok || text[0] == '@' {
 			return nil
 		}

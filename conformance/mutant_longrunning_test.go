@@ -127,7 +127,7 @@ var longRunningMutants = []mutant{
 			}
 		}
 	}, nil)},
-	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2", "ERR-2"}, open: tweaked(func(w *core.Worker) {
+	{name: "a-long-running-worker-that-returns-nil-is-run-again", breaks: []string{"LNG-2"}, open: tweaked(func(w *core.Worker) {
 		if run := w.Run; run != nil && w.Schedule == nil && w.Retry.Backoff != nil {
 			w.Run = func(ctx context.Context) error {
 				err := run(ctx)

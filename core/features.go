@@ -142,6 +142,26 @@ func (f Features) unsupported(w *Worker) (field string, lack Feature) {
 	return "", ""
 }
 
+// checkOptions returns an error that is ErrUnsupported if an option wants what f lacks (REG-6).
+func (f Features) checkOptions(o *Options) error {
+	for _, want := range []struct {
+		field   string
+		feature Feature
+		wanted  bool
+	}{
+		{"Middleware", FeatureMiddleware, len(o.Middleware) > 0},
+		{"AttemptMiddleware", FeatureMiddleware, len(o.AttemptMiddleware) > 0},
+		{"Observers", FeatureObservers, len(o.Observers) > 0},
+		{"MaxConcurrent", FeatureMaxConcurrent, o.MaxConcurrent > 0},
+		{"Disabled", FeatureDisabled, o.Disabled},
+	} {
+		if want.wanted && !f.Supports(want.feature) {
+			return fmt.Errorf("Options.%s: %s cannot do %s: %w", want.field, cmp.Or(f.Engine, "this engine"), want.feature, ErrUnsupported)
+		}
+	}
+	return nil
+}
+
 // scheduleFeature returns the feature that a schedule wants; Every wants none.
 func scheduleFeature(s Schedule) Feature {
 	switch s.(type) {

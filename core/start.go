@@ -44,6 +44,9 @@ func (m *manager) start(ctx context.Context) error {
 	if err := m.checkNow(); err != nil {
 		return err
 	}
+	if err := m.features.checkOptions(&m.opts); err != nil {
+		return fmt.Errorf("tickwork: start: %w", err)
+	}
 	if err := m.startEngine(ctx); err != nil {
 		return m.stoppedMeanwhile(err)
 	}
