@@ -156,7 +156,7 @@ func (f Features) checkOptions(o *Options) error {
 		{"Disabled", FeatureDisabled, o.Disabled},
 	} {
 		if want.wanted && !f.Supports(want.feature) {
-			return fmt.Errorf("Options.%s: %s cannot do %s: %w", want.field, cmp.Or(f.Engine, "this engine"), want.feature, ErrUnsupported)
+			return fmt.Errorf("option %s: %s cannot do %s: %w", want.field, cmp.Or(f.Engine, "this engine"), want.feature, ErrUnsupported)
 		}
 	}
 	return nil

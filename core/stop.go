@@ -340,7 +340,7 @@ func (m *manager) hangs(j *Job, returned <-chan error) {
 	m.hanging = append(m.hanging, j)
 	m.mu.Unlock()
 	go func() {
-		_ = <-returned
+		<-returned //nolint:errcheck // nobody waits for the hook any more
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		i := slices.Index(m.hanging, j)

@@ -17,7 +17,6 @@ import (
 
 // moody is a dispatcher whose Start fails at first.
 type moody struct {
-	noDispatcher
 	failures   int
 	dispatched []core.Tick
 	stopped    bool
