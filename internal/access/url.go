@@ -89,14 +89,16 @@ func ParseURL(raw string) (*url.URL, error) {
 
 // ParseURLs reads a list of URLs that is divided by commas: the servers of one
 // cluster, with the same user and password in each. One without a scheme gets
-// the one that is given.
+// the one that is given. One without a scheme, but with a user, is refused if it is not
+// the first: what stands before it may be the begin of a password with a comma in it.
 func ParseURLs(raw, scheme string) ([]*url.URL, error) {
 	var list []*url.URL
 	for text := range strings.SplitSeq(raw, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		if !strings.Contains(text, "://") {
+		bare := !strings.Contains(text, "://")
+		if bare {
 			text = scheme + "://" + text
 		}
 		u, err := ParseURL(text)
@@ -109,6 +111,9 @@ func ParseURLs(raw, scheme string) ([]*url.URL, error) {
 		list = append(list, u)
 		if !reflect.DeepEqual(u.User, list[0].User) {
 			return nil, errDiffer
+		}
+		if bare && len(list) > 1 && u.User != nil {
+			return nil, errEscape
 		}
 	}
 	return list, nil

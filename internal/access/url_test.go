@@ -112,7 +112,7 @@ func TestAListOfURLsHasOneUser(t *testing.T) {
 	for raw, hosts := range map[string]string{
 		"":                            "",
 		"a, nats://b:1 ,,tls://[::1]": "a b:1 [::1]",
-		"nats://u:p@a,u:p@b":          "a b",
+		"nats://u:p@a,nats://u:p@b":   "a b",
 		"nats://u:a%2Cb@c":            "c",
 		"nats://:p@a,wss://:p@b":      "a b",
 		"nats://token@a:4222,nats://token@b:4222": "a:4222 b:4222",
@@ -130,6 +130,7 @@ func TestAListOfURLsHasOneUser(t *testing.T) {
 		"nats://u:secret@a,secret@host":  "different users",
 		"nats://u:secret@a,b":            "different users",
 		"nats://u:sec,ret@host":          "a host or a port",
+		"nats://0@0,0@host":              "cannot be read for certain", // the token 0@0,0
 		"nats://u:secret@a,nats://":      "no host",
 		"nats://u:se#c,ret@a":            "has a #",
 		"nats://u:secret@a,nats://u:x":   "a host or a port",
