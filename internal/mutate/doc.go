@@ -3,6 +3,7 @@
 //
 //	go run ./internal/mutate -sample 60 core     # a few minutes
 //	go run ./internal/mutate core                # all mutants: 80 minutes on two cores
+//	go run ./internal/mutate -public core        # what the public suite alone kills
 //	go run ./internal/mutate -list core          # the mutants, without running them
 //	go run ./internal/mutate -v -run 'clock.go:clock.set:negate:1$' core
 //

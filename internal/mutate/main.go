@@ -26,6 +26,7 @@ type options struct {
 	ids     string
 	jobs    int
 	timeout time.Duration
+	public  bool
 	list    bool
 	verbose bool
 	keep    bool
@@ -42,6 +43,7 @@ func command() int {
 	flag.StringVar(&opts.ids, "run", "", "run only mutants whose id matches the `regexp`")
 	flag.IntVar(&opts.jobs, "j", runtime.NumCPU(), "run `N` mutants at the same time")
 	flag.DurationVar(&opts.timeout, "timeout", 0, "how long the tests may take with a mutant; 0 is five times as long as without, and at least 20s")
+	flag.BoolVar(&opts.public, "public", false, "run the public suite alone: faster, but what other tests kill counts as a survivor")
 	flag.BoolVar(&opts.list, "list", false, "list the mutants instead of running them")
 	flag.BoolVar(&opts.verbose, "v", false, "print the outcome of each mutant, and the test that killed it")
 	flag.BoolVar(&opts.keep, "keep", false, "keep the rewritten files and the test binaries")

@@ -41,7 +41,11 @@ type run struct {
 
 // prepare builds each suite and runs it once without a mutant.
 func (r *run) prepare(ctx context.Context, t target) error {
-	for _, s := range append([]suite{t.public}, t.others...) {
+	suites := []suite{t.public}
+	if !r.opts.public {
+		suites = append(suites, t.others...)
+	}
+	for _, s := range suites {
 		binary, err := r.build.binary(s.dir)
 		if err != nil {
 			return err
