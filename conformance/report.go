@@ -37,6 +37,11 @@ type Report struct {
 	// run's tick begins again, and "election", from a kill -9 of the leader of several
 	// servers until anything begins.
 	Measured map[string]Figures `json:"measured,omitempty"`
+	// Files says what the cases executed of the files that the test binary measures:
+	// with go test -cover those of the package under test, with -coverpkg others. Empty
+	// without -cover, and in real time. A green suite says nothing about a file that no
+	// case executed, see Unexecuted.
+	Files []FileCoverage `json:"files,omitempty"`
 
 	mu    sync.Mutex
 	times map[string][]time.Duration // what Measured is of, from all cases

@@ -30,7 +30,10 @@ import (
 // that a day of schedule takes milliseconds and nothing depends on the machine.
 //
 // Where the environment variable TICKWORK_REPORT names a directory, the report
-// is written there as <name>.json, or <name>-wall-clock.json in real time. With the
+// is written there as <name>.json, or <name>-wall-clock.json in real time. If the test
+// binary was built with -cover, the report has the coverage of each file by the cases
+// alone, for which they run once more in a process of their own, and the test's own log
+// names the files that no case executed. With the
 // flag -conformance.shards, see Main, several processes share the cases in virtual time.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
@@ -76,6 +79,15 @@ func Run(t *testing.T, b Backend) {
 	crew.check(t)
 	if where := ranking(failures); where != "" {
 		t.Log(where)
+	}
+	if measuresFiles(b) && len(failures) == 0 {
+		var err error
+		if report.Files, err = coverage(t, b); err != nil {
+			t.Errorf("conformance: %s: measure which files the cases execute: %v", b.Name, err)
+		}
+		if dead := report.Unexecuted(); len(dead) > 0 {
+			t.Logf("conformance: %s: no case executed a statement of %s", b.Name, strings.Join(dead, ", "))
+		}
 	}
 	t.Cleanup(func() { report.save(t) })
 }

@@ -103,8 +103,8 @@ func hire(t *testing.T, b Backend) *crew {
 	return c
 }
 
-// startShard starts this test binary again, with this test alone.
-func startShard(ctx context.Context, t *testing.T, a assignment) (*shard, error) {
+// startShard starts this test binary again, with this test alone and further flags.
+func startShard(ctx context.Context, t *testing.T, a assignment, flags ...string) (*shard, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func startShard(ctx context.Context, t *testing.T, a assignment) (*shard, error)
 		return nil, err
 	}
 	s := &shard{file: a.verdicts(), ended: make(chan struct{})}
-	s.cmd = exec.CommandContext(ctx, exe, shardFlags(t)...)
+	s.cmd = exec.CommandContext(ctx, exe, append(shardFlags(t), flags...)...)
 	// The detector of races waits for a second, at a process's end, for goroutines that
 	// go on. A bubble leaves none; and the first process still waits.
 	race := "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE")
