@@ -1,6 +1,7 @@
 package asynq_test
 
 import (
+	"flag"
 	"runtime/debug"
 	"testing"
 
@@ -15,5 +16,6 @@ func TestMain(m *testing.M) {
 	logging.Disable()       // go-redis prints each connection that it does not get
 	debug.SetGCPercent(400) // the suite makes much garbage, and keeps little
 	conformance.ServeNode(openNode)
+	_ = flag.Set("test.parallel", "4") // those that are parallel mostly wait; -parallel overrides it
 	goleak.VerifyTestMain(m)
 }

@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"flag"
 	"runtime/debug"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 // TestMain fails when a test, or an example, leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	conformance.ServeNode(openNode)
-	debug.SetGCPercent(400) // the suite makes much garbage, and keeps little
+	debug.SetGCPercent(400)            // the suite makes much garbage, and keeps little
+	_ = flag.Set("test.parallel", "4") // those that are parallel mostly wait; -parallel overrides it
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(natstest.AccessTime))
 }
