@@ -14,7 +14,8 @@
 // work tree stays as it is; -keep keeps that directory, to run a binary by hand.
 //
 // Two groups of tests are run: the public conformance suite, and the tests that only this
-// repository has (targets.go names both for each package). The output is a table by file:
+// repository has (targets.go names both for each package, and the engines that the suite
+// runs on: core's faults also show in a cluster, and on an engine that lacks features). The output is a table by file:
 //
 //	mutants    the mutants that were run
 //	public     those that the public suite kills: a test fails, hangs or takes too much memory

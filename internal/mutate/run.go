@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,16 +36,18 @@ type prepared struct {
 type run struct {
 	build   *built
 	opts    options
-	suites  []*prepared // the first is the public one
+	suites  []*prepared // the public ones first
+	public  int         // how many are public
 	results []result
 }
 
 // prepare builds each suite and runs it once without a mutant.
 func (r *run) prepare(ctx context.Context, t target) error {
-	suites := []suite{t.public}
+	suites := t.public
 	if !r.opts.public {
-		suites = append(suites, t.others...)
+		suites = slices.Concat(t.public, t.others)
 	}
+	r.public = len(t.public)
 	for _, s := range suites {
 		binary, err := r.build.binary(s.dir)
 		if err != nil {
@@ -131,7 +134,7 @@ func (r *run) one(ctx context.Context, m *mutant) result {
 		}
 		res.executed = true
 		if by := r.test(ctx, p, envMutant+"="+strconv.Itoa(m.number)); by != "" {
-			res.killed, res.public, res.by = true, i == 0, p.dir+" "+by
+			res.killed, res.public, res.by = true, i < r.public, p.dir+" "+by
 			break
 		}
 	}
