@@ -25,6 +25,7 @@ import (
 	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/internal/mutate/rates"
 )
 
 var (
@@ -45,6 +46,8 @@ Made by the conformance suite in virtual time. Do not edit it; make it anew:
 What is said under Measured stays as it is, unless that was measured in between:
 
     TICKWORK_WALL_CLOCK=1 go test -count=1 -timeout 1h -run 'TestProcesses' ./backends/asynq ./backends/nats
+
+The last section shows what runs of internal/mutate have recorded.
 
 - **passed**: the suite tests the rule on this backend, and it holds.
 - **unsupported**: the backend says that it lacks this, and refuses it with ErrUnsupported.
@@ -94,7 +97,9 @@ func TestConformancePage(t *testing.T) {
 		}
 		all = append(all, loadReport(t, *reports, name))
 	}
-	page := conformanceHead + conformance.Table(all...) + measuredHead + conformance.MeasuredTable(measured(t)...)
+	recorded, err := rates.Load(root)
+	require.NoError(t, err)
+	page := conformanceHead + conformance.Table(all...) + measuredHead + conformance.MeasuredTable(measured(t)...) + "\n" + rates.Section(recorded)
 	if *update {
 		if t.Failed() {
 			t.Fatalf("%s is not written while a rule fails", conformancePage)

@@ -6,6 +6,9 @@
 //	go run ./internal/mutate -public core        # what the public suite alone kills
 //	go run ./internal/mutate -list core          # the mutants, without running them
 //	go run ./internal/mutate -v -run 'clock.go:clock.set:negate:1$' core
+//	go run ./internal/mutate -record -sample 120 backends/asynq backends/nats
+//
+// With -record the rates are written to internal/mutate/rates.json and docs/conformance.md.
 //
 // A mutant is one such fault: a comparison that is negated, a call that is left out.
 // One build holds all mutants of a package, and the environment variable
@@ -15,10 +18,13 @@
 //
 // Two groups of tests are run: the public conformance suite, and the tests that only this
 // repository has (targets.go names both for each package, and the engines that the suite
-// runs on: core's faults also show in a cluster, and on an engine that lacks features). The output is a table by file:
+// runs on: core's faults also show in a cluster, and on an engine that lacks features). The
+// output is a table by file:
 //
 //	mutants    the mutants that were run
-//	public     those that the public suite kills: a test fails, hangs or takes too much memory
+//	public     those that the public suite kills: a test fails, takes too much memory, or
+//	           makes no progress in five times the longest time that a test takes without a
+//	           mutant, and at least 10 seconds
 //	all tests  those that the public suite or the other tests kill
 //	accepted   survivors that accepted.txt lists, with the reason
 //	left       the other survivors
@@ -26,7 +32,9 @@
 // The percentages leave out the accepted mutants. Below the table is each mutant that
 // survives the public suite, with its line before and after. A mutant whose code no test
 // executes is not run: it survives as "not executed". Which code is executed comes
-// from a first run without a mutant, which all tests must pass.
+// from a first run without a mutant, which all tests must pass. A mutant then runs the
+// public suite, up to its first failure, and those other tests that execute its code, the
+// quick ones first.
 //
 // The operators:
 //

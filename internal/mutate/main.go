@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/seed-891a2e1b/tickwork/internal/mutate/rates"
 )
 
 // options are the flags.
@@ -27,6 +29,7 @@ type options struct {
 	jobs    int
 	timeout time.Duration
 	public  bool
+	record  bool
 	list    bool
 	verbose bool
 	keep    bool
@@ -42,8 +45,9 @@ func command() int {
 	flag.StringVar(&opts.files, "files", "", "run only mutants in files whose name matches the `pattern`, such as 'st*.go'")
 	flag.StringVar(&opts.ids, "run", "", "run only mutants whose id matches the `regexp`")
 	flag.IntVar(&opts.jobs, "j", runtime.NumCPU(), "run `N` mutants at the same time")
-	flag.DurationVar(&opts.timeout, "timeout", 0, "how long the tests may take with a mutant; 0 is five times as long as without, and at least 20s")
+	flag.DurationVar(&opts.timeout, "timeout", 0, "how long a test process may take with a mutant; 0 is five times as long as without, and 20s")
 	flag.BoolVar(&opts.public, "public", false, "run the public suite alone: faster, but what other tests kill counts as a survivor")
+	flag.BoolVar(&opts.record, "record", false, "write the rates to "+rates.File+" and "+rates.Page)
 	flag.BoolVar(&opts.list, "list", false, "list the mutants instead of running them")
 	flag.BoolVar(&opts.verbose, "v", false, "print the outcome of each mutant, and the test that killed it")
 	flag.BoolVar(&opts.keep, "keep", false, "keep the rewritten files and the test binaries")
@@ -57,6 +61,10 @@ func command() int {
 	flag.Parse()
 	if flag.NArg() == 0 {
 		flag.Usage()
+		return 2
+	}
+	if opts.record && (opts.public || opts.list || opts.files != "" || opts.ids != "") {
+		fmt.Fprintln(os.Stderr, "mutate: -record wants all tests on all mutants or on a -sample of them: leave out -public, -list, -files and -run")
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -138,8 +146,17 @@ func mutate(ctx context.Context, dir string, opts options) (bool, error) {
 		fmt.Printf(", seed %d", opts.seed)
 	}
 	fmt.Println()
-	printTable(r.results, accepted)
+	sum := printTable(r.results, accepted)
 	printSurvivors(r.results, accepted)
+	if opts.record {
+		rate := rates.Rate{Package: dir, Mutants: len(all), Count: sum}
+		if len(chosen) < len(all) {
+			rate.Seed = opts.seed
+		}
+		if err := rates.Record(root, rate); err != nil {
+			return false, err
+		}
+	}
 	return printStale(accepted.stale(dir, all), r.results, accepted), nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/seed-891a2e1b/tickwork/internal/mutate/rates"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -193,12 +195,10 @@ func TestRates(t *testing.T) {
 	all := find(pkg)
 	list, err := parseAccepted(all[0].id + " | " + all[0].before + " | equivalent | an example")
 	require.NoError(t, err)
-	var sum tally
+	var sum rates.Count
 	for i, r := range []result{{}, {killed: true, public: true}, {killed: true}} {
 		r.mutant = all[i]
-		sum.count(r, list)
+		count(&sum, r, list)
 	}
-	assert.Equal(t, tally{mutants: 3, public: 1, killed: 2, accepted: 1}, sum)
-	assert.Equal(t, "50 %", sum.percent(sum.public))
-	assert.Equal(t, "100 %", sum.percent(sum.killed))
+	assert.Equal(t, rates.Count{Run: 3, Public: 1, Killed: 2, Accepted: 1}, sum)
 }

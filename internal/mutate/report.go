@@ -5,57 +5,49 @@ import (
 	"os"
 	"path"
 	"text/tabwriter"
+
+	"github.com/seed-891a2e1b/tickwork/internal/mutate/rates"
 )
 
-// A tally counts the mutants of a file, or of all.
-type tally struct{ mutants, public, killed, accepted int }
-
-func (t *tally) count(r result, accepted acceptedList) {
-	t.mutants++
+// count adds the outcome of a mutant.
+func count(c *rates.Count, r result, accepted acceptedList) {
+	c.Run++
 	if r.public {
-		t.public++
+		c.Public++
 	}
 	if r.killed {
-		t.killed++
+		c.Killed++
 	} else if accepted.has(r.mutant) {
-		t.accepted++
+		c.Accepted++
 	}
 }
 
-// percent returns how many of the mutants that are not accepted n is.
-func (t *tally) percent(n int) string {
-	if t.mutants == t.accepted {
-		return "-"
-	}
-	return fmt.Sprintf("%d %%", 100*n/(t.mutants-t.accepted))
+func row(name string, c rates.Count) string {
+	return fmt.Sprintf("| %s\t| %d\t| %d\t%s\t| %d\t%s\t| %d\t| %d\t|", name, c.Run, c.Public, c.Percent(c.Public),
+		c.Killed, c.Percent(c.Killed), c.Accepted, c.Left())
 }
 
-func (t *tally) row(name string) string {
-	return fmt.Sprintf("| %s\t| %d\t| %d\t%s\t| %d\t%s\t| %d\t| %d\t|", name, t.mutants, t.public, t.percent(t.public),
-		t.killed, t.percent(t.killed), t.accepted, t.mutants-t.killed-t.accepted)
-}
-
-// printTable prints the kill rates by file.
-func printTable(results []result, accepted acceptedList) {
+// printTable prints the kill rates by file, and returns the sum.
+func printTable(results []result, accepted acceptedList) (sum rates.Count) {
 	var order []string
-	byFile := map[string]*tally{}
-	var sum tally
+	byFile := map[string]*rates.Count{}
 	for _, r := range results {
 		name := path.Base(r.file.id)
 		if byFile[name] == nil {
-			byFile[name] = new(tally)
+			byFile[name] = new(rates.Count)
 			order = append(order, name)
 		}
-		byFile[name].count(r, accepted)
-		sum.count(r, accepted)
+		count(byFile[name], r, accepted)
+		count(&sum, r, accepted)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 1, 1, ' ', 0)
 	fmt.Fprintln(w, "| file\t| mutants\t| public\t\t| all tests\t\t| accepted\t| left\t|")
 	for _, name := range order {
-		fmt.Fprintln(w, byFile[name].row(name))
+		fmt.Fprintln(w, row(name, *byFile[name]))
 	}
-	fmt.Fprintln(w, sum.row("all"))
+	fmt.Fprintln(w, row("all", sum))
 	_ = w.Flush()
+	return sum
 }
 
 // String describes a mutant in two lines.

@@ -1,9 +1,11 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,53 +26,97 @@ type result struct {
 	by       string
 }
 
-// A prepared is a suite that passes without a mutant.
-type prepared struct {
-	suite
-	binary   string
-	timeout  time.Duration
-	executes map[int]bool // the numbers of the mutants whose code it executes
-}
-
 // A run runs mutants.
 type run struct {
 	build   *built
 	opts    options
-	suites  []*prepared // the public ones first
-	public  int         // how many are public
+	public  []*part
+	others  []*part
 	results []result
 }
 
-// prepare builds each suite and runs it once without a mutant.
+// A part is one test, or the public suite on one engine, and what it does without a mutant.
+type part struct {
+	dir, binary string
+	run         string        // -test.run
+	took        time.Duration // in all
+	silent      time.Duration // the longest time between two lines on its progress
+	executes    map[int]bool  // the numbers of the mutants whose code it executes
+}
+
+// prepare builds each suite and runs its parts once without a mutant.
 func (r *run) prepare(ctx context.Context, t target) error {
-	suites := t.public
-	if !r.opts.public {
-		suites = slices.Concat(t.public, t.others)
-	}
-	r.public = len(t.public)
-	for _, s := range suites {
+	isPublic := map[string]bool{}
+	for _, s := range t.public {
 		binary, err := r.build.binary(s.dir)
 		if err != nil {
 			return err
 		}
-		p := &prepared{suite: s, binary: binary, timeout: time.Hour}
-		list := filepath.Join(r.build.out, fmt.Sprintf("executed-%d", len(r.suites)))
-		start := time.Now()
-		if by := r.test(ctx, p, envExecuted+"="+list); by != "" {
-			return fmt.Errorf("the tests in %s fail without a mutant: %s", s.dir, by)
-		}
-		took := time.Since(start)
-		p.timeout = max(5*took, 20*time.Second)
-		if r.opts.timeout > 0 {
-			p.timeout = r.opts.timeout
-		}
-		if p.executes, err = numbers(list); err != nil {
+		p := &part{dir: s.dir, binary: binary, run: s.run}
+		if err := r.try(ctx, p); err != nil {
 			return err
 		}
-		fmt.Printf("without a mutant %s %s takes %v and executes the code of %d\n", s.dir, s.run, took.Round(time.Millisecond), len(p.executes))
-		r.suites = append(r.suites, p)
+		isPublic[s.dir+" ^"+s.run] = true
+		r.tell("the public suite in "+s.dir, []*part{p})
+		r.public = append(r.public, p)
+	}
+	if r.opts.public {
+		return nil
+	}
+	for _, s := range t.others {
+		binary, err := r.build.binary(s.dir)
+		if err != nil {
+			return err
+		}
+		out, err := exec.CommandContext(ctx, binary, "-test.list", cmp.Or(s.run, ".")).Output()
+		if err != nil {
+			return fmt.Errorf("list the tests in %s: %w", s.dir, err)
+		}
+		var parts []*part
+		for name := range strings.FieldsSeq(string(out)) {
+			p := &part{dir: s.dir, binary: binary, run: "^" + name + "$"}
+			if !isTest.MatchString(name) || isPublic[p.dir+" "+p.run] {
+				continue
+			}
+			if err := r.try(ctx, p); err != nil {
+				return err
+			}
+			parts = append(parts, p)
+		}
+		r.tell("the tests in "+s.dir, parts)
+		r.others = append(r.others, parts...)
 	}
 	return nil
+}
+
+var isTest = regexp.MustCompile(`^(Test|Example|Fuzz)`)
+
+// try runs a part without a mutant, which it must pass.
+func (r *run) try(ctx context.Context, p *part) (err error) {
+	list := filepath.Join(r.build.out, "executed")
+	_ = os.Remove(list)
+	start := time.Now()
+	by, silent := r.test(ctx, []*part{p}, envExecuted+"="+list)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if by != "" {
+		return fmt.Errorf("the tests in %s fail without a mutant: %s %s", p.dir, p.run, by)
+	}
+	p.took, p.silent = time.Since(start), silent
+	p.executes, err = numbers(list)
+	return err
+}
+
+// tell prints what was found out without a mutant.
+func (r *run) tell(what string, parts []*part) {
+	var took time.Duration
+	executed := map[int]bool{}
+	for _, p := range parts {
+		took += p.took
+		maps.Copy(executed, p.executes)
+	}
+	fmt.Printf("without a mutant %s takes %v and executes the code of %d\n", what, took.Round(time.Millisecond), len(executed))
 }
 
 // numbers reads a file of numbers, one a line; it need not exist.
@@ -125,110 +171,82 @@ func (r result) outcome() string {
 	}
 }
 
-// one runs the suites on a mutant until one kills it.
+// one runs the parts that execute a mutant until one kills it: the public suite, then the
+// quick ones of the others, then the rest.
 func (r *run) one(ctx context.Context, m *mutant) result {
 	res := result{mutant: m}
-	for i, p := range r.suites {
-		if !p.executes[m.number] {
-			continue
+	kills := func(parts []*part) bool {
+		if len(parts) == 0 {
+			return false
 		}
 		res.executed = true
-		if by := r.test(ctx, p, envMutant+"="+strconv.Itoa(m.number)); by != "" {
-			res.killed, res.public, res.by = true, i < r.public, p.dir+" "+by
-			break
+		by, _ := r.test(ctx, parts, envMutant+"="+strconv.Itoa(m.number))
+		if by != "" {
+			res.killed, res.by = true, parts[0].dir+" "+by
+		}
+		return by != ""
+	}
+	for _, p := range r.public {
+		if p.executes[m.number] && kills([]*part{p}) {
+			res.public = true
+			return res
+		}
+	}
+	for _, quick := range []bool{true, false} {
+		byBinary := map[string][]*part{}
+		for _, p := range r.others {
+			if p.executes[m.number] && quick == (p.took < quickTest) {
+				byBinary[p.binary] = append(byBinary[p.binary], p)
+			}
+		}
+		for _, binary := range slices.Sorted(maps.Keys(byBinary)) {
+			if kills(byBinary[binary]) {
+				return res
+			}
 		}
 	}
 	return res
 }
 
-// test runs a suite and returns "" if it passes, otherwise what ended it.
-func (r *run) test(ctx context.Context, p *prepared, env string) string {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+const quickTest = time.Second
+
+// test runs parts of one binary in one process. It returns "" if they pass, otherwise what
+// ended them, and the longest time without progress.
+func (r *run) test(ctx context.Context, parts []*part, env string) (by string, silent time.Duration) {
+	var names []string
+	timeout, silence := 20*time.Second, 10*time.Second
+	for _, p := range parts {
+		names = append(names, p.run)
+		timeout += 5 * p.took
+		silence = max(silence, 5*p.silent)
+		if p.executes == nil { // the first run
+			timeout, silence = time.Hour, time.Hour
+		}
+	}
+	if r.opts.timeout > 0 {
+		timeout = r.opts.timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.binary, "-test.failfast", "-test.run="+p.run, "-test.timeout=0")
-	cmd.Dir = filepath.Join(r.build.root, filepath.FromSlash(p.dir))
+	cmd := exec.CommandContext(ctx, parts[0].binary, "-test.failfast", "-test.v", "-test.run="+strings.Join(names, "|"), "-test.timeout=0")
+	cmd.Dir = filepath.Join(r.build.root, filepath.FromSlash(parts[0].dir))
 	cmd.Env = append(os.Environ(), env, "TMPDIR="+r.build.out) // a killed test leaves its files
 	cmd.WaitDelay = time.Second
-	out := &firstBytes{limit: 1 << 20}
+	out := newTranscript()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
-		return err.Error()
+		return err.Error(), 0
 	}
-	stop := limitMemory(cmd.Process)
+	stop := watch(cmd.Process, out, silence)
 	err := cmd.Wait()
-	tooLarge := stop()
+	reason := stop()
 	switch {
 	case ctx.Err() != nil:
-		return "a timeout"
-	case tooLarge:
-		return "too much memory"
+		return "a timeout", 0
+	case reason != "":
+		return reason, 0
 	case err != nil:
-		for _, sign := range signs {
-			if found := sign.FindSubmatch(out.Bytes()); found != nil {
-				return string(found[1])
-			}
-		}
-		return err.Error()
+		return cmp.Or(out.sign(), err.Error()), 0
 	}
-	return ""
-}
-
-// signs are what a failing test binary prints: a subtest, a test, or another end.
-var signs = []*regexp.Regexp{
-	regexp.MustCompile(`(?m)^ +--- FAIL: (\S+)`),
-	regexp.MustCompile(`(?m)^--- FAIL: (\S+)`),
-	regexp.MustCompile(`(?m)^((?:panic|fatal error): .*)`),
-}
-
-// A firstBytes keeps the first bytes that are written to it: a mutant may print without end.
-type firstBytes struct {
-	bytes.Buffer
-	limit int
-}
-
-func (b *firstBytes) Write(p []byte) (int, error) {
-	if room := b.limit - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
-}
-
-// maxMemory is what a test binary may use.
-const maxMemory = 2 << 30
-
-// limitMemory kills a process that uses too much memory. The function that it returns ends the
-// watch and returns whether that happened. It works only on systems with /proc.
-func limitMemory(process *os.Process) (stop func() bool) {
-	quit, done := make(chan struct{}), make(chan bool)
-	go func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		tooLarge := false
-		for {
-			select {
-			case <-quit:
-				done <- tooLarge
-				return
-			case <-tick.C:
-				if resident(process.Pid) > maxMemory {
-					tooLarge = true
-					_ = process.Kill()
-				}
-			}
-		}
-	}()
-	return func() bool { close(quit); return <-done }
-}
-
-// resident returns the memory of a process in bytes, 0 if it is unknown.
-func resident(pid int) int {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0
-	}
-	var size, pages int
-	if _, err := fmt.Sscan(string(data), &size, &pages); err != nil {
-		return 0
-	}
-	return pages * os.Getpagesize()
+	return "", out.longestSilence()
 }
