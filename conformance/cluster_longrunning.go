@@ -78,6 +78,36 @@ var clusterLongCases = []kase{
 		c.alone(1)
 	}),
 
+	clustered("LNG-3", "an-instance-that-joins-does-not-run-one-again-that-is-done-unless-all-were-down", longRunning, func(c *cluster) {
+		long := work("long", nil, nothing)
+		old := c.three(long)
+		c.await(c.promptly(), "long", 1)
+		c.sleep(2 * c.failover())
+		var young []*node
+		for i, n := range old { // a rolling deploy
+			young = append(young, c.start(numbered("new", i), long))
+			c.sleep(2 * c.failover())
+			c.alone(1)
+			c.show(young, "long", core.StateDone, "on instances that joined when it was done")
+			n.mustStop()
+			c.sleep(2 * c.failover())
+			c.alone(1)
+		}
+		young[1].kill()
+		last := c.start("last", long)
+		c.sleep(4 * c.failover())
+		c.alone(1)
+		for _, n := range []*node{young[0], young[2], last} {
+			n.mustStop()
+		}
+		c.sleep(2 * c.failover())
+		c.start("first-again", long)
+		c.start("second-again", long)
+		c.await(c.failover()+c.slack(), "long", 2)
+		c.sleep(4 * c.failover())
+		c.alone(2)
+	}),
+
 	clustered("LNG-3", "one-that-fails-is-run-again-by-one", longRunning, func(c *cluster) {
 		w := work("long", nil, firstly(5, func(context.Context) error { return errors.New("failed") }, hangs))
 		w.Retry.Backoff = core.Constant(c.failover() / 3)

@@ -74,7 +74,7 @@ func (w *memoryWorld) Open(node Node, opts core.Options) (core.Manager, error) {
 	cfg := ledger.Config{Name: "ledger", Store: s}
 	switch {
 	case w.wrong.lies():
-		cfg.Store = &liar{Store: s.Polled(), world: w, instance: opts.Instance, now: opts.Now, closed: make(chan struct{})}
+		cfg.Store = &liar{Store: s.Polled(), world: w, instance: opts.Instance, now: opts.Now, opened: time.Now(), closed: make(chan struct{})}
 	case w.polled:
 		cfg.Store = s.Polled()
 	}
@@ -136,6 +136,7 @@ type liar struct {
 	world    *memoryWorld
 	instance string
 	now      func() time.Time
+	opened   time.Time
 	closed   chan struct{}
 }
 

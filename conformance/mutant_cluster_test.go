@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/core"
@@ -208,6 +210,32 @@ var clusterMutants = []mutant{
 	{name: "cluster-done-is-not-for-all", breaks: []string{"LNG-3"}, world: wrongWorld{
 		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Done = time.Time{}; return written },
 	}},
+	{name: "cluster-an-instance-that-joins-runs-what-is-done", breaks: []string{"LNG-3"}, world: wrongWorld{
+		read: func(l *liar, lease *ledger.Lease) {
+			if lease.Done.Before(l.opened) {
+				lease.Done = time.Time{}
+			}
+		},
+	}},
+	{name: "cluster-a-long-running-worker-that-runs-elsewhere-shows-as-done", breaks: []string{"OBS-1"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return concludes{e} },
+	}},
+	{name: "cluster-a-long-running-worker-that-gave-up-shows-as-done", breaks: []string{"OBS-1"}, world: wrongWorld{
+		read: func(_ *liar, lease *ledger.Lease) {
+			if !lease.Done.IsZero() {
+				lease.Last.Outcome = core.Succeeded.String()
+			}
+		},
+	}},
+	{name: "cluster-an-error-with-a-quote-makes-the-record-unreadable", breaks: []string{"OBS-1"}, world: wrongWorld{
+		config: func(_ Node, cfg *ledger.Config) { cfg.Store = unescaped{cfg.Store} },
+	}},
+	{name: "cluster-stop-waits-for-a-start-that-is-connecting", breaks: []string{"STP-4"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return stubborn{e} },
+	}},
+	{name: "cluster-start-panics-when-it-ends-while-the-data-are-new", breaks: []string{"STA-6"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return panicky{e} },
+	}},
 	{name: "cluster-the-last-run-is-ones-own", breaks: []string{"OBS-1"}, world: wrongWorld{
 		lease: func(_ *liar, _, next *ledger.Lease) verdictOnWrite { next.Last = nil; return written },
 	}},
@@ -241,6 +269,45 @@ func (i impatient) Start(ctx context.Context, host core.Host) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return i.ClusterEngine.Start(ctx, host)
+}
+
+// stubborn connects until its time is over, whether its manager is stopped or not.
+type stubborn struct{ core.ClusterEngine }
+
+func (s stubborn) Start(ctx context.Context, host core.Host) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+		defer cancel()
+	}
+	return s.ClusterEngine.Start(ctx, host)
+}
+
+// panicky panics if its Start ends while the broker's data are new.
+type panicky struct{ core.ClusterEngine }
+
+func (p panicky) Start(ctx context.Context, host core.Host) error {
+	err := p.ClusterEngine.Start(ctx, host)
+	if err != nil && strings.Contains(err.Error(), "new ledger") {
+		panic(err)
+	}
+	return err
+}
+
+// concludes shows long-running workers as done that do not run here.
+type concludes struct{ core.ClusterEngine }
+
+func (c concludes) Schedule(ctx context.Context, job *core.Job) error {
+	time.AfterFunc(5*time.Second, func() { job.SetOver(true, nil) })
+	return c.ClusterEngine.Schedule(ctx, job)
+}
+
+// unescaped writes the quotes in a lease record as they are.
+type unescaped struct{ ledger.Store }
+
+func (u unescaped) WriteLease(ctx context.Context, w ledger.Write) (ledger.State, error) {
+	w.Value = bytes.ReplaceAll(w.Value, []byte(`\"`), []byte(`"`))
+	return u.Store.WriteLease(ctx, w)
 }
 
 // starting counts the instances that do not have their workers yet.

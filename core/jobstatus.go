@@ -56,7 +56,7 @@ func (j *Job) state() State {
 		return StateBroken
 	case j.finished:
 		return StateDone
-	case j.long != nil && j.long.failures > 0:
+	case j.long != nil && j.long.lead != nil && j.long.failures > 0:
 		return StateBackoff
 	default:
 		return StateIdle

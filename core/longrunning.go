@@ -239,6 +239,21 @@ func (j *Job) resumeLong() {
 	}
 }
 
+// SetOver sets what the status shows of a long-running worker of the cluster that this
+// instance does not run: not over, done if err is nil, or broken because of err. While
+// this instance runs the worker it does nothing. The engine calls it when the cluster's
+// records change (LNG-3).
+func (j *Job) SetOver(over bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	wasBroken := j.rare != nil && j.rare.broken != nil
+	if j.long == nil || j.long.lead != nil || j.cur != nil || over && j.finished && wasBroken == (err != nil) {
+		return // it has ended here, and the error is the one that was returned
+	}
+	j.finished = over
+	j.setBroken(err)
+}
+
 // failuresAfter returns how many failures in a row there are if r has failed.
 func (j *Job) failuresAfter(r *run) int {
 	j.mu.Lock()

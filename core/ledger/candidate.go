@@ -185,7 +185,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	first := !c.known
 	c.known = true
 	var ran *Run
-	var over, again, elsewhere bool
+	var again, elsewhere bool
 	if first || s.Lease.Rev != c.revs[0] {
 		before := c.lease
 		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
@@ -195,7 +195,6 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 			ran = last
 		}
 		elsewhere = c.delay != (core.AfterRun{}) && c.runsElsewhere() && !before.Running
-		over = c.job.LongRunning() && c.isDone()
 		again = c.hold == nil && !c.gone && (first || !lease.Base.Equal(before.Base))
 		c.lookAt = time.Time{}
 	}
@@ -216,9 +215,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	if ran != nil {
 		c.job.Ran(ran.last(c.name))
 	}
-	if over {
-		c.job.Over()
-	}
+	c.tellOver()
 	if repaused || delayed {
 		c.tellJob()
 	}
@@ -251,6 +248,26 @@ func (c *candidate) tellJob() {
 	case !base.IsZero():
 		c.job.DelayFrom(base)
 		c.e.clock.Set(c.job)
+	}
+}
+
+// tellOver tells the job of a long-running worker that does not run here whether the
+// cluster is done with it: one at a time, so that what came last is told last.
+func (c *candidate) tellOver() {
+	if !c.job.LongRunning() {
+		return
+	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	over, held := c.isDone(), c.hold != nil
+	var err error
+	if over && c.lease.gaveUp() {
+		err = remoteError(c.lease.Last.Err)
+	}
+	c.mu.Unlock()
+	if !held {
+		c.job.SetOver(over, err)
 	}
 }
 
@@ -302,10 +319,11 @@ func (c *candidate) lose() {
 	c.lost, c.owes, c.revs, c.missing = true, true, [2]uint64{}, time.Now()
 }
 
-// isDone tells whether a long-running worker has ended for good since this
-// instance has it. c.mu is held.
+// isDone returns whether a long-running worker has ended for good (LNG-3). An instance
+// that joins after the worker gave up tries it again. c.mu is held.
 func (c *candidate) isDone() bool {
-	return !c.lease.Done.IsZero() && !c.lease.Done.Before(c.joined) && !c.triggered()
+	l := &c.lease
+	return !l.Done.IsZero() && !c.triggered() && !(l.gaveUp() && l.Done.Before(c.joined))
 }
 
 // triggered tells whether a trigger waits to be taken. c.mu is held.

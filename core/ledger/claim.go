@@ -303,6 +303,7 @@ func (c *candidate) let(h *hold, reread bool) {
 func (c *candidate) closeHold(h *hold, s State) {
 	c.let(h, false)
 	c.take(s)
+	c.tellOver()
 	c.delayAgain()
 	c.conclude(h.tick)
 	c.e.unhold()

@@ -124,7 +124,7 @@ type engine struct {
 	candidates map[string]*candidate
 	parted     map[*candidate]bool // removed, and still holding a lease
 	told       map[string]State    // what a Watcher told of workers that are not here
-	starts     []*onStart          // the workers with RunOnStart that are not decided, in the order of Add
+	starts     []*onStart          // the workers of which runOnStart has not decided whether to trigger them, in the order of Add
 	ready      bool                // Start has scheduled its workers
 	changed    bool                // the roster has
 	stopping   bool
@@ -286,7 +286,7 @@ func (e *engine) Schedule(_ context.Context, job *core.Job) error {
 	switch {
 	case again:
 		c.rescheduled(e.host.Now())
-	case w.RunOnStart && !job.LongRunning():
+	case w.RunOnStart, job.LongRunning():
 		e.addStart(c)
 	}
 	if !job.LongRunning() && c.settled() {

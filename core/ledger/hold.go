@@ -329,8 +329,8 @@ func (h *hold) lastOfLong() *Run {
 		return known
 	}
 	l, ok := h.c.job.LastRun()
-	if !ok || l.Instance != h.c.e.host.Instance || known != nil && !l.Start.After(known.Started) {
-		return known
+	if !ok || l.Tick.Fence != h.tick.Fence {
+		return known // none has ended under this lease
 	}
 	return runOf(l)
 }

@@ -11,7 +11,8 @@ import (
 
 // An onStart is a worker with RunOnStart that was added to this instance, until the
 // instance has decided whether to trigger it: only if no other living instance already
-// had the worker (PER-6).
+// had the worker (PER-6). So is a long-running worker, which is triggered only if it was
+// done before (LNG-3): otherwise it needs no trigger to run.
 //
 // Compare-and-set decides which instance came first. Each instance lists itself in the
 // worker's control record (Control.Present). The first one triggers the worker in the
@@ -90,9 +91,13 @@ func (e *engine) decideStarts() (left bool) {
 		if e.isStopping() {
 			return false
 		}
-		if !s.isGone() {
+		if s.mayTrigger() {
 			if !e.mayClaim() { // what the broker has cannot be relied on
 				return true
+			}
+			if s.c.job.LongRunning() && !s.c.isKnown() {
+				left = true
+				continue
 			}
 			if peers == nil {
 				var err error
@@ -113,10 +118,19 @@ func (e *engine) decideStarts() (left bool) {
 	return left
 }
 
-func (s *onStart) isGone() bool {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	return s.c.gone
+// mayTrigger returns whether there is anything left to decide.
+func (s *onStart) mayTrigger() bool {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.gone && (!c.job.LongRunning() || !c.known || c.isDone() && c.lease.Done.Before(c.joined))
+}
+
+// isKnown returns whether the worker's records were read.
+func (c *candidate) isKnown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known
 }
 
 // undecided returns Roster.Undecided for the workers of these names; nil if all are
@@ -186,10 +200,11 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 				return false
 			}
 		}
-		now := s.others(next.Present, peers)
+		now := s.others(next.Present, peers, lease)
 		left, run = s.judge(now, next.Present, peers)
 		decided = len(left) == 0
 		triggers = run && lease.Trigger != s.tick.Manual && !e.triggerPending(lease, *next, name)
+		triggers = triggers && (!s.c.job.LongRunning() || !lease.Done.IsZero())
 		if triggers {
 			next.Trigger = s.tick.Manual
 		}
@@ -205,7 +220,7 @@ func (s *onStart) decide(peers map[string]peer) (decided bool, err error) {
 		return false, err
 	}
 	s.rivals = left
-	if triggers {
+	if triggers && !s.c.job.LongRunning() {
 		e.dispatchTrigger(e.life, s.tick)
 	}
 	return decided, nil
@@ -246,6 +261,7 @@ func (s *onStart) judge(now map[string]rival, present []Presence, peers map[stri
 		switch {
 		case was.decided && (beaten || left):
 			return nil, false // it was alive
+		case still && !is.decided && s.c.e.cameBefore(present, process): // it waits for this one
 		case still:
 			was.missed = false
 			wait[process] = was
@@ -257,18 +273,14 @@ func (s *onStart) judge(now map[string]rival, present []Presence, peers map[stri
 	return wait, len(wait) == 0
 }
 
-// cameBefore returns whether this instance is listed before a process: its first look was
-// written and got no answer, and the process waits for it.
+// cameBefore returns whether this instance is listed before a process, which is listed
+// too: the process waits for it.
 func (e *engine) cameBefore(present []Presence, process string) bool {
-	for _, p := range present {
-		switch p.Process {
-		case process:
-			return false
-		case e.processID:
-			return true
-		}
+	index := func(process string) int {
+		return slices.IndexFunc(present, func(p Presence) bool { return p.Process == process })
 	}
-	return false
+	mine := index(e.processID)
+	return mine >= 0 && mine < index(process)
 }
 
 // hasLeft returns whether a process has left the registry, and so was alive before. It
@@ -285,8 +297,9 @@ func hasLeft(process string, r rival, peers map[string]peer) bool {
 
 // others returns the other instances that have the worker and are not known to be dead,
 // by process. They have listed themselves in the control record, or their roster has the
-// worker as one that is decided or does not run on start.
-func (s *onStart) others(present []Presence, peers map[string]peer) map[string]rival {
+// worker as one that is decided or does not run on start. One that has just started may
+// have run a long-running worker to its end before its roster lists it.
+func (s *onStart) others(present []Presence, peers map[string]peer, lease Lease) map[string]rival {
 	e, name := s.c.e, s.c.name
 	now := e.pulse.brokerNow()
 	found := make(map[string]rival)
@@ -301,6 +314,8 @@ func (s *onStart) others(present []Presence, peers map[string]peer) map[string]r
 			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: present[i].Decided}
 		case i < 0 && has && !p.roster.isUndecided(name):
 			found[process] = rival{instance: p.Instance, seen: p.Seen, decided: true}
+		case i < 0 && p.roster.Count < 0 && s.c.job.LongRunning() && p.Instance == lease.Owner:
+			found[process] = rival{instance: p.Instance, seen: p.Seen}
 		}
 	}
 	return found

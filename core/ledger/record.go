@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-891a2e1b/tickwork/core"
 )
@@ -95,6 +96,12 @@ func (l *Lease) isNew() bool { return l.Slot.IsZero() && l.Base.IsZero() }
 // always has a greater fence, and is released once.
 func (l *Lease) knowsLess(than *Lease) bool {
 	return l.Fence < than.Fence || l.Fence == than.Fence && l.Running && !than.Running || l.isNew() && !than.isNew()
+}
+
+// gaveUp returns whether a long-running worker that has ended for good had failed. One
+// that returned nil is done.
+func (l *Lease) gaveUp() bool {
+	return !l.Done.IsZero() && l.Last != nil && l.Last.outcome() == core.Failed
 }
 
 // A Run is a run that ended, as other instances read it.
@@ -192,8 +199,11 @@ func runOf(l core.LastRun) *Run {
 	}
 	if l.Err != nil {
 		run.Err = textOf(l.Err)
-		if len(run.Err) > maxError {
-			run.Err = run.Err[:maxError] + "…"
+		if end := maxError; len(run.Err) > end {
+			for !utf8.RuneStart(run.Err[end]) && end > maxError-utf8.UTFMax {
+				end-- // not within a character
+			}
+			run.Err = run.Err[:end] + "…"
 		}
 	}
 	return run

@@ -22,8 +22,8 @@ type Roster struct {
 	// nothing where there are more than MaxSums.
 	Sums []byte `json:"sums,omitempty"`
 	// Undecided has a bit for each name or hash, in their order and from the lowest bit
-	// of the first byte on. It is set for a worker with RunOnStart about which the
-	// instance has not decided yet.
+	// of the first byte on. It is set for a worker of which the instance
+	// has not decided yet whether to trigger it as it starts.
 	Undecided []byte `json:"undecided,omitempty"`
 }
 
@@ -42,8 +42,8 @@ func (r Roster) Has(worker string) (has, known bool) {
 	return i >= 0, known
 }
 
-// isUndecided returns whether the instance has a worker with RunOnStart about which it
-// has not decided yet.
+// isUndecided returns whether the instance has a worker of which it has not decided yet
+// whether to trigger it as it starts.
 func (r Roster) isUndecided(worker string) bool {
 	i, _ := r.index(worker)
 	return i >= 0 && i/8 < len(r.Undecided) && r.Undecided[i/8]>>(i%8)&1 == 1
