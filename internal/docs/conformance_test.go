@@ -43,8 +43,11 @@ Made by the conformance suite in virtual time. Do not edit it; make it anew:
     go test -count=1 -run 'TestConformance$' ./backends/asynq ./backends/nats
     go test ./internal/docs -reports "$TICKWORK_REPORT" -update
 
-What is said under Measured stays as it is, unless that was measured in between:
+The sections after the rules change only if these commands are run in between. The first
+two are for the files that no case executes, the third for the times:
 
+    go test -count=1 -cover -run 'TestConformance$' ./backends/gocron ./backends/asynq ./backends/nats
+    go test -count=1 -cover -coverpkg=./backends/native -run 'TestNative$' ./conformance
     TICKWORK_WALL_CLOCK=1 go test -count=1 -timeout 1h -run 'TestProcesses' ./backends/asynq ./backends/nats
 
 The last section shows what runs of internal/mutate have recorded.
@@ -66,6 +69,14 @@ a process in a run until another began that run again, which every instance prom
 be within its Features' Failover. **election** is how long it took from the kill -9 of
 the leader of three servers (nats-three) until anything began; no run was cancelled or
 run again meanwhile.
+
+`
+
+const filesHead = `
+## Files that no case executes
+
+A green suite says nothing about a file that none of its cases executes. These files of the
+backends are left to the backends' own tests:
 
 `
 
@@ -99,7 +110,7 @@ func TestConformancePage(t *testing.T) {
 	}
 	recorded, err := rates.Load(root)
 	require.NoError(t, err)
-	page := conformanceHead + conformance.Table(all...) + measuredHead + conformance.MeasuredTable(measured(t)...) + "\n" + rates.Section(recorded)
+	page := conformanceHead + conformance.Table(all...) + filesHead + unexecuted(t) + measuredHead + conformance.MeasuredTable(measured(t)...) + "\n" + rates.Section(recorded)
 	if *update {
 		if t.Failed() {
 			t.Fatalf("%s is not written while a rule fails", conformancePage)
@@ -121,6 +132,44 @@ func loadReport(t *testing.T, dir, name string) *conformance.Report {
 	}
 	return report
 }
+
+// unexecuted returns the list of the files that no case executed: from the reports, if the
+// page is written again and they have it, otherwise as on the page. Each file exists.
+func unexecuted(t *testing.T) string {
+	t.Helper()
+	_, section, _ := strings.Cut(read(t, conformancePage), filesHead)
+	section, _, _ = strings.Cut(section, measuredHead)
+	onPage := map[string][]string{}
+	for line := range strings.Lines(section) {
+		name, files, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "- **"), "\n"), "**: ")
+		onPage[name] = strings.Split(files, ", ")
+	}
+	var list strings.Builder
+	for _, b := range []string{"native", "gocron", "asynq", "nats"} {
+		files := onPage[b]
+		if *update {
+			if r := loadReport(t, *reports, b); len(r.Files) > 0 {
+				files = nil
+				for _, f := range r.Unexecuted() {
+					files = append(files, strings.TrimPrefix(f, "github.com/seed-891a2e1b/tickwork/backends/"+b+"/"))
+				}
+			}
+		}
+		if len(files) == 0 {
+			files = []string{none}
+		}
+		for _, f := range files {
+			if f != none {
+				require.FileExists(t, filepath.Join(root, "backends", b, f), "%s names a file of %s", conformancePage, b)
+			}
+		}
+		fmt.Fprintf(&list, "- **%s**: %s\n", b, strings.Join(files, ", "))
+	}
+	return list.String()
+}
+
+// none stands for no file.
+const none = "none"
 
 // measuring are the backends whose times are on the page, and what engine each is on.
 var measuring = []struct {
@@ -188,7 +237,7 @@ func rows(t *testing.T, backend string) map[string]conformance.Figures {
 func column(t *testing.T, name string) *conformance.Report {
 	t.Helper()
 	report, at := &conformance.Report{Backend: name}, -1
-	rules, _, _ := strings.Cut(read(t, conformancePage), measuredHead)
+	rules, _, _ := strings.Cut(read(t, conformancePage), filesHead)
 	for line := range strings.Lines(rules) {
 		if !strings.HasPrefix(line, "| ") {
 			continue
