@@ -12,19 +12,18 @@ import (
 
 // A Delivery is what became of a tick that a Dispatcher has delivered.
 type Delivery struct {
-	// Absent: this instance does not have the worker, is about to stop, or has a
-	// clock that is wrong. Deliver the tick to another (CLU-5).
+	// Absent is set if this instance does not have the worker, is about to stop, or has a
+	// clock that is wrong. Deliver the tick to another instance (CLU-5).
 	Absent bool
 	// Outcome is how the run ended, here or elsewhere: Succeeded, Failed,
-	// Cancelled or Skipped. None: it was run elsewhere, with an end that is not
-	// known here.
+	// Cancelled or Skipped. Zero: it ran elsewhere, and how it ended is not known here.
 	Outcome core.Outcome
-	// Past: the worker has had other runs since, of which alone the record tells.
-	// Whether a run of the tick has failed only a Witness knows.
+	// Past is set if the worker has had other runs since, so that the record has no
+	// outcome of this tick. Only a Witness knows whether a run of the tick has failed.
 	Past bool
 	// Err is the error of a run that failed.
 	Err error
-	// Note says for people what there is to say.
+	// Note explains the outcome to people. It may be empty.
 	Note string
 }
 

@@ -44,3 +44,22 @@ func ExampleRun_wallClock() {
 		})
 	}
 }
+
+// The test of a Dispatcher of your own. The queue in memory is in the place of yours.
+func ExampleRunDispatcher() {
+	_ = func(t *testing.T) {
+		ledgertest.RunDispatcher(t, ledgertest.DispatcherBackend{
+			Name: "mine",
+			New: func(*testing.T) ledgertest.DispatcherBroker {
+				queue := ledgertest.NewQueue()
+				return ledgertest.DispatcherBroker{
+					Open: func(i ledgertest.Instance) (ledger.Dispatcher, ledger.Store) {
+						return queue.Dispatcher(i.MaxConcurrent), nil
+					},
+					Down: queue.Down,
+					End:  queue.End,
+				}
+			},
+		})
+	}
+}

@@ -81,13 +81,18 @@ var thisPackage = reflect.TypeFor[trial]().PkgPath()
 // judge runs one case, and returns what was wrong, or why it was left out.
 func judge(t *testing.T, b Backend, c kase) (failures []string, skipped string) {
 	tr := &trial{kase: c, wall: b.WallClock}
-	if b.WallClock {
-		tr.broker = b.New(t)
+	return tr.judge(t, func(t *testing.T) { tr.broker = b.New(t) })
+}
+
+// judge plays the case on what make makes.
+func (tr *trial) judge(t *testing.T, make func(*testing.T)) (failures []string, skipped string) {
+	if tr.wall {
+		make(t)
 		tr.play()
 		return tr.verdict()
 	}
 	wrong := watchdog.Bubble(t, thisPackage, func(t *testing.T) {
-		tr.broker = b.New(t)
+		make(t)
 		tr.play()
 	})
 	if wrong != "" {

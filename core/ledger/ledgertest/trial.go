@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -22,7 +23,9 @@ import (
 type trial struct {
 	kase   kase
 	broker Broker
+	queue  DispatcherBroker // in the cases of a Dispatcher
 	wall   bool
+	limit  time.Duration // how long the case may take; zero is limit
 
 	conns   []conn
 	watches []*watch
@@ -43,6 +46,7 @@ const (
 
 // play runs the case to its end, and closes what it has opened.
 func (t *trial) play() {
+	limit := cmp.Or(t.limit, limit)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	done := make(chan struct{})
