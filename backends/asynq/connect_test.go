@@ -208,7 +208,7 @@ func TestStartWaitsForRedis(t *testing.T) {
 const acl = `~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers*
 	+@connection +evalsha +eval +time
 	+hset +hget +hmget +hgetall +hdel +exists +del +get +set +setex +incr +expire +expireat
-	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank`
+	+lpush +rpush +lrem +lrange +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank`
 
 // clusterACL is what a Redis Cluster's needs besides.
 const clusterACL = "+cluster|slots"

@@ -67,6 +67,10 @@ const (
 	tidyEvery = 8 * time.Second
 )
 
+// comesBack is how often asynq looks for tasks that are to be tried again, and so how much
+// later than they are to be they come back into the queue.
+func comesBack(poll time.Duration) time.Duration { return max(poll, elsewhereAfter) }
+
 // Start implements ledger.Dispatcher.
 func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) error {
 	d.host, d.in = host, in
@@ -80,7 +84,7 @@ func (d *dispatcher) Start(_ context.Context, host core.Host, in ledger.Inbox) e
 		Concurrency:              tokens,
 		Queues:                   map[string]int{d.store.queue: 1},
 		TaskCheckInterval:        backAt,
-		DelayedTaskCheckInterval: max(d.cfg.Poll, elsewhereAfter),
+		DelayedTaskCheckInterval: comesBack(d.cfg.Poll),
 		JanitorInterval:          max(d.cfg.Poll, tidyEvery),
 		ShutdownTimeout:          time.Second,
 		BaseContext:              func() context.Context { return d.life },
@@ -167,7 +171,9 @@ func (d *dispatcher) elsewhere(_ int, _ error, task *asynq.Task) time.Duration {
 	case err != nil:
 		return elsewhereAfter
 	}
-	return min(max(d.host.Now().Sub(due)/10, elsewhereAfter), longestAway)
+	delay := min(max(d.host.Now().Sub(due)/10, elsewhereAfter), longestAway)
+	d.source.putBack(delay)
+	return delay
 }
 
 // errElsewhere has a task given to another instance, or to this one again.

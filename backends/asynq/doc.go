@@ -65,7 +65,7 @@
 //	~tickwork:{tickwork}:* ~asynq:{tickwork}:* ~asynq:queues ~asynq:servers* ~asynq:workers*
 //	+@connection +evalsha +eval +time
 //	+hset +hget +hmget +hgetall +hdel +exists +del +get +set +setex +incr +expire +expireat
-//	+lpush +rpush +lrem +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
+//	+lpush +rpush +lrem +lrange +rpoplpush +sadd +smembers +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zremrangebyrank
 //
 // In a Redis Cluster its client also needs +cluster|slots.
 //

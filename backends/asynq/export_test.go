@@ -21,6 +21,13 @@ func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store 
 	return &store{target: target{open: open, address: "the test's"}, queue: queueOf(namespace), writes: newWriteNames()}
 }
 
+// NewDispatcher returns the Dispatcher of an instance of the default namespace, and its
+// store, whose client is made by open.
+func NewDispatcher(concurrency int, open func() redis.UniversalClient) (ledger.Dispatcher, ledger.Store) {
+	s := NewStore(DefaultNamespace, open).(*store)
+	return newDispatcher(Config{Lease: ledger.DefaultLease, Poll: time.Second, Concurrency: concurrency}, s), s
+}
+
 func isOpen() bool { return true }
 
 // Enqueue enqueues a tick of the default namespace, as an instance does whose

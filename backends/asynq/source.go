@@ -21,8 +21,10 @@ import (
 // And where there is much to be had it asks for several tasks at a time: asynq asks
 // for one after the other.
 //
-// An instance that has as many ticks as may be run at a time gives the others a
-// moment to take what there is. One that cannot run any takes none.
+// An instance that has as many ticks as it may run at a time leaves a tick to the others
+// until each of them has looked for ticks. It then takes the tick, which waits its turn
+// here. An instance that cannot run any takes none. One that has put a tick back because
+// it cannot run that tick is slower than the others to look for it again.
 //
 // It knows asynq's question by its keys. One that it does not know it passes on.
 type source struct {
@@ -42,11 +44,15 @@ type source struct {
 	has   atomic.Int64  // the ticks that are taken and not handled yet
 
 	// Asynq asks from one goroutine.
-	taken []*redis.Cmd // tasks that asynq was not given yet
-	next  int          // for how many to ask
+	taken []*redis.Cmd         // tasks that asynq was not given yet
+	next  int                  // for how many to ask
+	room  int                  // for how many to ask at most
+	left  map[string]time.Time // the tasks that are left to others, since when, by id
 
 	mu    sync.Mutex
 	timer *time.Timer // that will wake it; nil for none
+	// Between these it does not look for ticks that it was not told of.
+	shyFrom, shyUntil time.Time
 }
 
 func newSource(client *batcher, open func() bool, queue string, poll time.Duration, most int) *source {
@@ -71,9 +77,13 @@ const (
 	// ahead that gets all.
 	courtesy = 5 * time.Millisecond
 
-	// others is how long an instance that has no room leaves ticks to others: some
-	// times their courtesy.
-	others = 20 * time.Millisecond
+	// leaveMost bounds how long an instance without room leaves a tick to others. It is
+	// less than the time after which an instance claims what asynq has brought to nobody.
+	leaveMost = time.Second
+	// leaveMore is for what it takes to look.
+	leaveMore = 100 * time.Millisecond
+	// looks is how often in that time it looks, and mostLeft how many ticks it looks at.
+	looks, mostLeft = 4, 1 << 10
 
 	// closed is how often an instance that could not run any looks whether it can.
 	closed = 20 * time.Millisecond
@@ -100,7 +110,7 @@ func (s *source) EvalSha(ctx context.Context, sha string, keys []string, args ..
 		return s.batcher.EvalSha(ctx, sha, keys, args...)
 	}
 	for began := time.Now(); ; {
-		if !s.mayTake() {
+		if !s.mayTake() || !s.hasRoom(ctx) {
 			if time.Since(began) > patient {
 				return nothing(ctx)
 			}
@@ -159,15 +169,11 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 		s.taken = s.taken[1:]
 		return first
 	}
-	room := atOnce
-	if s.most > 0 {
-		room = s.makeRoom()
-	}
 	if s.stopped() {
 		s.drain.Do(func() { close(s.drained) })
 		return nothing(ctx)
 	}
-	n := min(s.next, room)
+	n := min(s.next, s.room)
 	if n == 1 {
 		answer := s.UniversalClient.EvalSha(ctx, sha, keys, args...)
 		if answer.Err() == nil {
@@ -200,24 +206,54 @@ func (s *source) take(ctx context.Context, sha string, keys []string, args []any
 	return s.take(ctx, sha, keys, args)
 }
 
-// makeRoom waits, where there are as many ticks here as may be run at a time, for one
-// to come to its end, or for others to have taken what they have room for: what is
-// left then waits its turn here. It returns how many are to be taken, one at least.
-func (s *source) makeRoom() int {
-	timer := time.NewTimer(others)
+// hasRoom returns whether ticks are to be taken, and sets for how many to ask. If not, it
+// first waits a moment for room.
+func (s *source) hasRoom(ctx context.Context) bool {
+	s.room = atOnce
+	if len(s.taken) > 0 || s.most == 0 || s.stopped() {
+		return true
+	}
+	if s.room = s.most - int(s.has.Load()); s.room <= 0 {
+		s.room = s.leftOver(ctx)
+	}
+	s.room = min(s.room, atOnce)
+	if s.room > 0 {
+		return true
+	}
+	timer := time.NewTimer(s.leave() / looks)
 	defer timer.Stop()
-	for {
-		if room := s.most - int(s.has.Load()); room > 0 {
-			return room
+	select {
+	case <-s.freed:
+	case <-timer.C:
+	case <-s.done:
+	}
+	return false
+}
+
+// leave is how long a tick is left to others: in that time each has looked for ticks that
+// it was not told of.
+func (s *source) leave() time.Duration { return min(s.poll, leaveMost) + leaveMore }
+
+// leftOver returns how many ticks this instance has left to others for long enough. They
+// are the next in the queue. It is zero if that cannot be found out.
+func (s *source) leftOver(ctx context.Context) (n int) {
+	ids, err := s.LRange(ctx, s.pending, -mostLeft, -1).Result() // the last is the next
+	if err != nil {
+		return 0
+	}
+	now, left := time.Now(), make(map[string]time.Time, len(ids))
+	for _, id := range ids {
+		since, ok := s.left[id]
+		if !ok {
+			since = now
 		}
-		select {
-		case <-s.freed:
-		case <-timer.C:
-			return 1
-		case <-s.done:
-			return 1
+		left[id] = since
+		if now.Sub(since) >= s.leave() {
+			n++
 		}
 	}
+	s.left = left
+	return n
 }
 
 // handled tells that a tick which was taken has come to its end.
@@ -253,18 +289,41 @@ func (s *source) mayTake() bool {
 	return false
 }
 
-// wait waits until there may be something to be had, at most so long. It tells
-// whether to go on.
+// wait waits until there may be something to be had, at most so long, or longer while the
+// source is shy. It tells whether to go on.
 func (s *source) wait(most time.Duration) bool {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.woken:
-	case <-s.done:
-		return false
+	for ; most > 0; most = s.shyFor() {
+		timer := time.NewTimer(most)
+		select {
+		case <-timer.C:
+		case <-s.woken:
+			timer.Stop()
+			return true
+		case <-s.done:
+			timer.Stop()
+			return false
+		}
 	}
 	return true
+}
+
+// putBack has others look first for a tick that this instance cannot run, and that comes
+// back into the queue after a delay.
+func (s *source) putBack(delay time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shyFrom = time.Now().Add(delay)
+	s.shyUntil = s.shyFrom.Add(comesBack(s.poll) + s.leave()) // in which each of the others looks for it
+}
+
+// shyFor is how long the source is to look for nothing that it was not told of.
+func (s *source) shyFor() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Now().Before(s.shyFrom) {
+		return 0
+	}
+	return time.Until(s.shyUntil)
 }
 
 // dispatched tells that this instance has dispatched a tick.
