@@ -19,7 +19,9 @@ import (
 type cluster struct {
 	*trial
 	world World
-	rec   *history.Recorder
+	// faults are those of a FaultyWorld; another has none.
+	faults Faults
+	rec    *history.Recorder
 
 	mu    sync.Mutex
 	nodes []*node
@@ -36,6 +38,7 @@ type node struct {
 	// prefix is that of the namespace before its workers' names in the history.
 	prefix string
 	clock  *wallClock // the trial's, and set apart further
+	over   func()     // ends a fault that lasts; nil if there is none
 }
 
 // clustered makes a case of what is tried in a world. What the history says of
@@ -46,6 +49,9 @@ func clustered(rule, name string, needs []core.Feature, run func(*cluster)) kase
 		world, err := t.backend.Cluster()
 		t.must(err, "make a world")
 		c.world = world
+		if w, ok := world.(FaultyWorld); ok {
+			c.faults = w.Faults()
+		}
 		t.cleanup(func() {
 			world.Close()
 			if c.rough { // what a dead process leaves behind may take its time to find out

@@ -77,10 +77,13 @@ type verdict struct {
 
 func (t *trial) verdict() verdict {
 	t.mu.Lock()
-	lacking := t.lacking
+	lacking, missing := t.lacking, t.missing
 	t.mu.Unlock()
 	if lacking != "" {
 		return unsupported(lacking)
+	}
+	if missing != "" && !t.failed() {
+		return verdict{Status: Skipped, Reason: missing}
 	}
 	if !t.failed() {
 		return verdict{Status: Passed, Measured: t.measured}

@@ -45,6 +45,7 @@ type trial struct {
 	measured  map[string][]time.Duration
 	over      bool
 	lacking   core.Feature // that the case needs, and the manager lacks
+	missing   string       // why the case cannot be tried here
 }
 
 func newTrial(name string, b Backend, c kase, f core.Features) *trial {

@@ -140,18 +140,27 @@ func newManager(cfg Config, opts core.Options, target func(Config) (target, erro
 func NewEngine(cfg Config) (core.ClusterEngine, error) { return newEngine(cfg, newTarget) }
 
 func newEngine(cfg Config, target func(Config) (target, error)) (core.ClusterEngine, error) {
+	ledgers, err := ledgerConfig(cfg, target)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.NewEngine(ledgers)
+}
+
+// ledgerConfig returns the configuration of the engine's ledger.
+func ledgerConfig(cfg Config, target func(Config) (target, error)) (ledger.Config, error) {
 	cfg.Namespace = cmp.Or(cfg.Namespace, DefaultNamespace)
 	cfg.Lease = cmp.Or(cfg.Lease, ledger.DefaultLease)
 	cfg.Poll = cmp.Or(cfg.Poll, min(time.Second, cfg.Lease/10))
 	if err := cfg.validate(); err != nil {
-		return nil, err
+		return ledger.Config{}, err
 	}
 	t, err := target(cfg)
 	if err != nil {
-		return nil, err
+		return ledger.Config{}, err
 	}
 	s := &store{target: t, queue: queueOf(cfg.Namespace), writes: newWriteNames()}
-	return ledger.NewEngine(ledger.Config{
+	return ledger.Config{
 		Name:       "asynq",
 		Store:      s,
 		Dispatcher: newDispatcher(cfg, s),
@@ -159,7 +168,7 @@ func newEngine(cfg Config, target func(Config) (target, error)) (core.ClusterEng
 		Lateness:   lateness,
 		MinPeriod:  minPeriod,
 		Loses:      loses,
-	})
+	}, nil
 }
 
 const (

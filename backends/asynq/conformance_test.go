@@ -16,6 +16,8 @@ import (
 	"github.com/seed-891a2e1b/tickwork/backends/asynq"
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/internal/faults"
 	"github.com/seed-891a2e1b/tickwork/internal/redistest"
 )
 
@@ -37,9 +39,12 @@ func TestConformance(t *testing.T) {
 // world is several nodes on one Redis in memory, whose ledgers are old.
 type world struct {
 	mini *redistest.Mini
+	net  faults.Net // for what cannot be done to connections
 	mu   sync.Mutex
 	aged map[string]bool // by queue
 }
+
+var _ conformance.FaultyWorld = (*world)(nil)
 
 func newWorld() (conformance.World, error) {
 	return &world{mini: redistest.NewMini(), aged: map[string]bool{}}, nil
@@ -57,13 +62,36 @@ func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, er
 		w.aged[queue] = true
 	}
 	w.mu.Unlock()
-	return asynq.NewOver(cfg, func() redis.UniversalClient { return w.mini.Client(node.Name) }, opts)
+	open := func() redis.UniversalClient { return w.mini.Client(node.Name) }
+	link := func(s ledger.Store) ledger.Store { return w.net.Link(node.Name, s).Store() }
+	return asynq.NewLinked(cfg, open, link, opts)
 }
 
 func (w *world) Cut(node string, cut bool) { w.mini.Cut(node, cut) }
 func (w *world) Down(down bool)            { w.mini.Down(down) }
 func (w *world) Lose()                     { w.mini.FlushAll() }
 func (w *world) Close()                    { w.mini.Close() }
+
+func (w *world) Faults() conformance.Faults {
+	return conformance.Faults{
+		LoseAnswers: func(node string, lose bool) {
+			records := ""
+			if lose {
+				records = "tickwork:{tickwork}:w:"
+			}
+			w.mini.LoseAnswers(node, records)
+		},
+		HoldWrites: w.net.HoldWrites,
+		Suspend:    w.net.Suspend,
+		FailJoins:  w.net.FailJoins,
+		Checkpoint: w.mini.Checkpoint,
+		Overwrite: func(worker string, record []byte) (restore func()) {
+			return faults.Overwrite(func() ledger.Store {
+				return asynq.NewStore(asynq.DefaultNamespace, func() redis.UniversalClient { return w.mini.Client("the test") })
+			}, worker, record)
+		},
+	}
+}
 
 // virtual is a configuration for virtual time. A heartbeat costs miniredis half
 // a millisecond, so that they should be rare; above all in the cases that wait

@@ -16,6 +16,20 @@ func NewOver(cfg Config, open func() redis.UniversalClient, opts core.Options) (
 	return newManager(cfg, opts, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
 }
 
+// NewLinked is NewOver with something between the engine and its store.
+func NewLinked(cfg Config, open func() redis.UniversalClient, link func(ledger.Store) ledger.Store, opts core.Options) (core.Manager, error) {
+	ledgers, err := ledgerConfig(cfg, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
+	if err != nil {
+		return nil, err
+	}
+	ledgers.Store = link(ledgers.Store)
+	engine, err := ledger.NewEngine(ledgers)
+	if err != nil {
+		return nil, err
+	}
+	return core.NewManager(engine, opts), nil
+}
+
 // NewStore returns the store of a namespace, whose client is made by open.
 func NewStore(namespace string, open func() redis.UniversalClient) ledger.Store {
 	return &store{target: target{open: open, address: "the test's"}, queue: queueOf(namespace), writes: newWriteNames()}

@@ -19,16 +19,25 @@ func New(cfg Config, opts core.Options) (core.Manager, error) {
 
 // NewEngine returns the engine alone, for those who wrap it.
 func NewEngine(cfg Config) (core.ClusterEngine, error) {
-	if err := cfg.check(); err != nil {
+	ledgers, err := cfg.ledger()
+	if err != nil {
 		return nil, err
 	}
+	return ledger.NewEngine(ledgers)
+}
+
+// ledger returns the configuration of the engine's ledger.
+func (cfg Config) ledger() (ledger.Config, error) {
+	if err := cfg.check(); err != nil {
+		return ledger.Config{}, err
+	}
 	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
-	return ledger.NewEngine(ledger.Config{
+	return ledger.Config{
 		Name:  "nats",
 		Store: newStore(cfg),
 		Lease: cfg.Lease,
 		Loses: cfg.loses(),
-	})
+	}, nil
 }
 
 // loses says what the ledger cannot promise (CLU-13).

@@ -12,6 +12,8 @@ import (
 	"github.com/seed-891a2e1b/tickwork/backends/nats"
 	"github.com/seed-891a2e1b/tickwork/conformance"
 	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/internal/faults"
 	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
@@ -21,9 +23,13 @@ type world struct {
 	server *natstest.Server
 	down   bool
 
+	net faults.Net // for what cannot be done to connections
+
 	mu    sync.Mutex
 	links map[string]*natstest.Link
 }
+
+var _ conformance.FaultyWorld = (*world)(nil)
 
 // newWorld makes one whose ledgers are those in data.
 func newWorld(data string) (conformance.World, error) {
@@ -57,10 +63,46 @@ func (w *world) Open(node conformance.Node, opts core.Options) (core.Manager, er
 	w.mu.Lock()
 	w.links[node.Name] = link
 	w.mu.Unlock()
-	return nats.New(nats.Config{
-		Namespace: node.Namespace,
-		Options:   []natsgo.Option{link.Dial(), natsgo.PingInterval(time.Hour)},
-	}, opts)
+	return nats.NewLinked(configOver(link, node.Namespace), func(s ledger.Store) ledger.Store { return w.net.Link(node.Name, s).Store() }, opts)
+}
+
+func configOver(link *natstest.Link, namespace string) nats.Config {
+	return nats.Config{Namespace: namespace, Options: []natsgo.Option{link.Dial(), natsgo.PingInterval(time.Hour)}}
+}
+
+func (w *world) Faults() conformance.Faults {
+	return conformance.Faults{
+		LoseAnswers: func(node string, lose bool) {
+			var records []string
+			if lose {
+				records = []string{"$KV.tickwork_default.w.", "$KV.tickwork_default.c."}
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.links[node].LoseAnswers(records...)
+		},
+		HoldWrites: w.net.HoldWrites,
+		Suspend:    w.net.Suspend,
+		FailJoins:  w.net.FailJoins,
+		Checkpoint: w.checkpoint,
+		Overwrite: func(worker string, record []byte) (restore func()) {
+			return faults.Overwrite(func() ledger.Store { return nats.NewStore(configOver(natstest.NewLink(w.server), "")) }, worker, record)
+		},
+	}
+}
+
+// checkpoint keeps a copy of the server's files, for which it is restarted.
+func (w *world) checkpoint() (rewind func()) {
+	data, kept := filepath.Join(w.dir, "jetstream"), filepath.Join(w.dir, "kept")
+	restart := func(from, to string) {
+		w.server.Shutdown()
+		if err := errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from))); err != nil {
+			panic(err)
+		}
+		w.start()
+	}
+	restart(data, kept)
+	return func() { restart(kept, data) }
 }
 
 func (w *world) Cut(node string, cut bool) {

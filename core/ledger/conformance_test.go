@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/seed-891a2e1b/tickwork/conformance"
-	"github.com/seed-891a2e1b/tickwork/core"
 	"github.com/seed-891a2e1b/tickwork/core/ledger"
+	"github.com/seed-891a2e1b/tickwork/core/ledger/ledgertest"
 )
 
 func TestConformance(t *testing.T) {
@@ -17,15 +17,13 @@ func TestConformance(t *testing.T) {
 		"watching, answered late": func(s *ledger.MemoryStore) ledger.Store { return late{s} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := conformance.Backend{
-				Name: name,
-				Open: func(opts core.Options) (core.Manager, error) {
-					w := newWorld(store)
-					w.lease = time.Minute // some cases last for days, and an instance beats ten times in a lease
-					return w.Open(conformance.Node{Name: "one"}, opts)
-				},
-				Cluster: func() (conformance.World, error) { return newWorld(store), nil },
-			}
+			b := ledgertest.Conformance(name, func() (ledgertest.WorldConfig, error) {
+				m := ledger.NewMemory()
+				return ledgertest.WorldConfig{
+					Store: func(namespace string) ledger.Store { return store(m.Store(namespace)) },
+					Lose:  m.Lose, Down: m.Down, Checkpoint: m.Checkpoint,
+				}, nil
+			})
 			if name == "watching, answered late" { // it is there for what one instance does at an instant
 				b.Cluster = nil
 			}

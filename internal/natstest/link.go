@@ -23,6 +23,9 @@ type Link struct {
 	last  []byte // what cuts the link when it is sent
 	left  int    // for the so-maniest time
 	after chan struct{}
+
+	deaf    bool     // what the server sends is dropped
+	deafens [][]byte // what makes it so when it is sent
 }
 
 // NewLink returns a link to a server.
@@ -39,7 +42,7 @@ var errCut = errors.New("natstest: the link is cut")
 func (l *Link) InProcessConn() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cut {
+	if l.cut || l.deaf {
 		return nil, errCut
 	}
 	conn, err := l.to.InProcessConn()
@@ -58,14 +61,53 @@ func (l *Link) Cut(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut && !cut {
-		for w := range l.conns {
-			_ = w.Conn.Close()
-			if w.closed.Load() {
-				delete(l.conns, w)
-			}
-		}
+		l.reset()
 	}
 	l.cut = cut
+}
+
+// reset ends the connections, which lack what was dropped. l.mu is held.
+func (l *Link) reset() {
+	for w := range l.conns {
+		_ = w.Conn.Close()
+		if w.closed.Load() {
+			delete(l.conns, w)
+		}
+	}
+}
+
+// LoseAnswers has all that the server sends get lost, from the next message on that is
+// sent to a subject with one of the prefixes: that message arrives, and what is sent after
+// it does. No prefixes end that.
+func (l *Link) LoseAnswers(prefixes ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.deaf {
+		l.reset()
+	}
+	l.deaf, l.deafens = false, nil
+	for _, prefix := range prefixes {
+		l.deafens = append(l.deafens, []byte("PUB "+prefix))
+	}
+}
+
+// sends notes what is sent, and returns whether it does not arrive.
+func (l *Link) sends(b []byte) (dropped bool) {
+	if !l.isLast(b) && l.isCut() {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.deafens {
+		l.deaf = l.deaf || bytes.Contains(b, d)
+	}
+	return false
+}
+
+func (l *Link) isDeaf() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut || l.deaf
 }
 
 // LoseAnswer has the link cut itself by the nth message to a subject from now on:
@@ -101,7 +143,8 @@ func (l *Link) isCut() bool {
 }
 
 // wire is a connection over a link. While that is cut, what is written is
-// dropped, and what arrives is read and dropped: neither end waits for the other.
+// dropped, and what arrives is read and dropped, as it is while answers are lost: neither
+// end waits for the other.
 type wire struct {
 	net.Conn
 	link    *Link
@@ -110,7 +153,7 @@ type wire struct {
 }
 
 func (w *wire) Write(b []byte) (int, error) {
-	if !w.link.isLast(b) && w.link.isCut() {
+	if w.link.sends(b) {
 		return len(b), nil
 	}
 	return w.Conn.Write(b)
@@ -121,7 +164,7 @@ func (w *wire) Read(b []byte) (int, error) {
 	defer w.reading.Unlock()
 	for !w.closed.Load() {
 		n, err := w.Conn.Read(b)
-		if !w.closed.Load() && (err != nil || !w.link.isCut()) {
+		if !w.closed.Load() && (err != nil || !w.link.isDeaf()) {
 			return n, err
 		}
 	}

@@ -49,7 +49,9 @@ func (i idle) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-func (i idle) isAway() bool { return i.mini.net.isCut(i.node) || i.mini.isDown() }
+func (i idle) isAway() bool {
+	return i.mini.net.isCut(i.node) || i.mini.net.isDeaf(i.node) || i.mini.isDown()
+}
 
 // answer answers a command, or tells that it cannot.
 func (i idle) answer(cmd redis.Cmder) bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,3 +136,34 @@ func (m *Mini) running() *server.Server {
 // Cut cuts a node off from Redis, or heals that: what it sends is swallowed, and
 // nothing answers.
 func (m *Mini) Cut(node string, cut bool) { m.net.cut(node, cut) }
+
+// LoseAnswers has what Redis sends to a node get lost from the node's next script on whose
+// first key has a prefix: that script arrives, and so does what the node sends after it.
+// An empty prefix ends that. The connections of that time are of no use any more.
+func (m *Mini) LoseAnswers(node, prefix string) {
+	if prefix == "" {
+		m.net.loseAnswers(node, nil)
+		return
+	}
+	m.net.loseAnswers(node, func(command []string) bool {
+		return len(command) > 3 && strings.EqualFold(command[0], "evalsha") && strings.HasPrefix(command[3], prefix)
+	})
+}
+
+// Checkpoint returns a function that has Redis go back to the data that it has now, as one
+// that has lost the tail of its log. A Mini has one checkpoint at a time.
+func (m *Mini) Checkpoint() (rewind func()) {
+	const data, kept = 0, 1
+	m.copyAll(data, kept)
+	return func() { m.copyAll(kept, data) }
+}
+
+// copyAll makes one database the copy of another.
+func (m *Mini) copyAll(from, to int) {
+	m.DB(to).FlushDB()
+	for _, key := range m.DB(from).Keys() {
+		if err := m.Copy(from, key, to, key); err != nil {
+			panic(err)
+		}
+	}
+}

@@ -22,9 +22,11 @@ import (
 type network struct {
 	before func() // is called before each command
 
-	mu    sync.Mutex
-	off   map[string]bool
-	conns map[*conn]bool
+	mu      sync.Mutex
+	off     map[string]bool
+	deaf    map[string]bool                // what is sent to the node is dropped
+	deafens map[string]func([]string) bool // a command that makes the node deaf
+	conns   map[*conn]bool
 }
 
 // cut cuts a node off, or heals that: then the server finds out which connections the
@@ -50,11 +52,37 @@ func (n *network) isCut(node string) bool {
 	return n.off[node]
 }
 
+// loseAnswers has a node be deaf from the next command on that is one of those, or hear
+// again if there are none.
+func (n *network) loseAnswers(node string, from func([]string) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.deafens == nil {
+		n.deaf, n.deafens = make(map[string]bool), make(map[string]func([]string) bool)
+	}
+	n.deaf[node], n.deafens[node] = false, from
+}
+
+// sends makes a node deaf that sends a command which does that.
+func (n *network) sends(node string, command []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if from := n.deafens[node]; from != nil && from(command) {
+		n.deaf[node] = true
+	}
+}
+
+func (n *network) isDeaf(node string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.deaf[node]
+}
+
 // dial connects a node to a server. While it is cut off that fails at once: a
 // subscription of go-redis' dials under a mutex, and a bubble in which anybody
 // waits for one of those stands still. What is connected already gets no answers.
 func (n *network) dial(node string, to *server.Server) (net.Conn, error) {
-	if n.isCut(node) {
+	if n.isCut(node) || n.isDeaf(node) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	c := &conn{network: n, node: node, server: to}
@@ -102,13 +130,14 @@ type conn struct {
 	alarm    *time.Timer // wakes readers no later than then
 	closed   bool
 	torn     bool
+	missed   bool // an answer
 }
 
-// isTorn tells whether the connection is cut, or was.
+// isTorn tells whether the connection is cut, or was, or has missed answers.
 func (c *conn) isTorn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.torn = c.torn || c.network.isCut(c.node)
+	c.torn = c.torn || c.network.isCut(c.node) || c.missed && !c.network.isDeaf(c.node)
 	return c.torn
 }
 
@@ -144,6 +173,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		}
 		c.subscribed = c.subscribed || strings.Contains(strings.ToLower(args[0]), "subscribe")
 		c.network.before()
+		c.network.sends(c.node, args)
 		c.server.Dispatch(c.peer, args)
 		c.peer.Flush()
 	}
@@ -184,10 +214,11 @@ type answers conn
 
 func (a *answers) Write(b []byte) (int, error) {
 	c := (*conn)(a)
-	torn := c.isTorn()
+	torn, deaf := c.isTorn(), c.network.isDeaf(c.node)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed && !torn {
+	c.missed = c.missed || deaf
+	if !c.closed && !torn && !deaf {
 		c.answered = append(c.answered, b...)
 		c.more.Broadcast()
 	}
@@ -199,7 +230,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		if torn = torn || c.torn; torn {
+		if torn = torn || c.torn; torn || c.missed {
 			c.answered = nil
 		}
 		switch left := time.Until(c.deadline); {
