@@ -269,10 +269,16 @@ func TestServerLogShowsNoPassword(t *testing.T) {
 	assert.Empty(t, text.String())
 }
 
-// A wake before the wait is not lost, and a place that is free is seen at once.
-func TestSourceKeepsAWakeAndARoom(t *testing.T) {
+// A wake before the wait is not lost, and room is seen at once.
+func TestSourceKeepsAWakeAndSeesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSource(answered(t, with("task")), isOpen, "tickwork", time.Second, 3)
+		ids := errRefused
+		s := newSource(answered(t, func(cmd redis.Cmder) error {
+			if ids == nil {
+				cmd.(*redis.StringSliceCmd).SetVal([]string{"one", "two"})
+			}
+			return ids
+		}), isOpen, "tickwork", time.Second, 3)
 		defer s.deaf.Close()
 		began := time.Now()
 		s.wake()
@@ -280,14 +286,30 @@ func TestSourceKeepsAWakeAndARoom(t *testing.T) {
 		assert.True(t, s.wait(time.Hour))
 		assert.Zero(t, time.Since(began))
 		s.has.Store(1)
-		assert.Equal(t, 2, s.makeRoom())
+		assert.True(t, s.hasRoom(t.Context()))
+		assert.Equal(t, 2, s.room)
 		assert.Zero(t, time.Since(began))
+
 		s.has.Store(3)
-		assert.Equal(t, 1, s.makeRoom())
-		assert.Equal(t, others, time.Since(began))
+		for range 2 * looks { // what is left to others is not known
+			assert.False(t, s.hasRoom(t.Context()))
+		}
+		assert.Equal(t, 2*s.leave(), time.Since(began))
+		ids, began = nil, time.Now()
+		for range looks {
+			assert.False(t, s.hasRoom(t.Context()))
+		}
+		assert.True(t, s.hasRoom(t.Context()))
+		assert.Equal(t, 2, s.room, "two ticks were left to others for long enough")
+		assert.Equal(t, s.leave(), time.Since(began))
+
+		s.left, began = nil, time.Now()
 		s.handled()
-		assert.Equal(t, 1, s.makeRoom())
-		assert.Equal(t, others, time.Since(began))
+		assert.True(t, s.hasRoom(t.Context()))
+		assert.Equal(t, 1, s.room)
+		s.has.Store(3)
+		assert.False(t, s.hasRoom(t.Context()), "but it was told to look again")
+		assert.Zero(t, time.Since(began))
 	})
 }
 
@@ -297,7 +319,7 @@ func TestSourceGivesATaskOnce(t *testing.T) {
 		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 		client.AddHook(&canned{answers: answers})
 		s := newSource(&batcher{UniversalClient: client}, isOpen, "tickwork", time.Second, 0)
-		s.next = 2
+		s.next, s.room = 2, atOnce
 		for _, want := range []string{"1", "2"} {
 			text, err := s.EvalSha(t.Context(), "", question).Text()
 			require.NoError(t, err)
@@ -379,5 +401,49 @@ func TestAURLIsTakenWithItsSlashes(t *testing.T) {
 		var cfg Config
 		require.NoError(t, takeURL(&cfg, u))
 		assert.Equal(t, text, cfg.URL)
+	}
+}
+
+// inbox answers each delivery.
+type inbox struct {
+	got ledger.Delivery
+	err error
+}
+
+func (inbox) Open() bool { return true }
+
+func (i inbox) Deliver(context.Context, core.Tick) (ledger.Delivery, error) { return i.got, i.err }
+
+func TestWhatBecomesOfATask(t *testing.T) {
+	tick := core.Tick{Worker: "w", Slot: time.Now().Truncate(time.Minute)}
+	kind, data := encodeTick(tick, time.Now())
+	noWay := errors.New("no way")
+	for name, c := range map[string]struct {
+		in   inbox
+		want error // nil for a task that has completed
+		ends bool  // it is archived
+	}{
+		"succeeded":           {inbox{got: ledger.Delivery{Outcome: core.Succeeded}}, nil, false},
+		"failed":              {inbox{got: ledger.Delivery{Outcome: core.Failed, Err: noWay}}, noWay, true},
+		"absent":              {inbox{got: ledger.Delivery{Absent: true}}, errElsewhere, false},
+		"an error":            {inbox{err: noWay}, noWay, false},
+		"an end not known":    {inbox{got: ledger.Delivery{}}, nil, false},
+		"past, and not known": {inbox{got: ledger.Delivery{Past: true}}, errRefused, false},
+	} {
+		s := &store{queue: "q", client: answered(t, func(redis.Cmder) error { return errRefused })}
+		d := newDispatcher(Config{Lease: time.Hour}, s)
+		d.in, d.host.Now = c.in, time.Now
+		d.source = newSource(s.client, isOpen, "q", time.Second, 0)
+		defer d.source.deaf.Close()
+		d.source.has.Store(1)
+		err := d.handle(t.Context(), asynq.NewTask(kind, data))
+		assert.ErrorIs(t, err, c.want, name)
+		assert.Equal(t, c.ends, errors.Is(err, asynq.SkipRetry), name)
+		assert.Zero(t, d.source.has.Load(), name)
+		err = d.handle(t.Context(), asynq.NewTask("email:send", data))
+		assert.ErrorIs(t, err, errNoTick, name)
+		assert.ErrorIs(t, err, asynq.SkipRetry, name)
+		<-d.tasks.close()
+		assert.ErrorIs(t, d.handle(t.Context(), asynq.NewTask(kind, data)), errElsewhere, "after Stop")
 	}
 }
