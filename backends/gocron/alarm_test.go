@@ -94,6 +94,55 @@ func TestAScheduleThatIsOverAtOnceIsNoGocronJob(t *testing.T) {
 	})
 }
 
+// A clock that is set brings no gocron job back.
+func TestAScheduleThatIsOverStaysNoGocronJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := programs(t)
+		var ahead atomic.Int64
+		var ran slots
+		end := time.Now().Add(90 * time.Second)
+		once := function(func(after time.Time) time.Time {
+			if next := after.Truncate(time.Minute).Add(time.Minute); next.Before(end) {
+				return next
+			}
+			return time.Time{}
+		})
+		managed(t, Config{Scheduler: s}, core.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }},
+			core.Worker{Name: "w", Schedule: once, Run: ran.run})
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		bySchedule, _ := ran.count()
+		require.Equal(t, 1, bySchedule)
+		require.Empty(t, s.Jobs())
+		ahead.Store(int64(time.Hour))
+		time.Sleep(2 * core.ClockCheck)
+		assert.Empty(t, s.Jobs())
+	})
+}
+
+// During its run a Delay has no slot, also if the scheduler starts each new job at once.
+func TestADelayDuringWhoseRunTheClockIsSetSkipsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := programs(t, gocron.WithGlobalJobOptions(gocron.WithStartAt(gocron.WithStartImmediately())))
+		var ahead atomic.Int64
+		var ran slots
+		m, _ := managed(t, Config{Scheduler: s}, core.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }},
+			core.Worker{Name: "w", Schedule: core.Delay(time.Minute), Run: func(ctx context.Context) error {
+				defer time.Sleep(10 * time.Minute)
+				return ran.run(ctx)
+			}})
+		time.Sleep(5 * time.Minute)
+		ahead.Store(int64(time.Hour))
+		time.Sleep(6*time.Minute + time.Second)
+		synctest.Wait()
+		bySchedule, byHand := ran.count()
+		assert.Equal(t, 1, bySchedule)
+		assert.Zero(t, byHand)
+		assert.Zero(t, m.Workers()[0].Skips)
+		time.Sleep(11 * time.Minute)
+	})
+}
+
 // While a call asks the schedule for the following slot, a second call delivers the slot.
 func TestTwoCallsAtOnceDeliverASlotOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
