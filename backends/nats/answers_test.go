@@ -267,3 +267,27 @@ func TestTheBoundsOfAConfig(t *testing.T) {
 		assert.Equal(t, want, cfg.String())
 	}
 }
+
+// Whoever asked in vain leaves a doubt, which the next beat resolves.
+func TestABeatAsksAgainForWhatWasNotAnswered(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		mustBeat(t, s)
+		stream, asked := s.stream, 0
+		counting := altered{Stream: stream, info: func(*jetstream.StreamInfo) error { asked++; return nil }}
+		for name, fails := range map[string]jetstream.Stream{
+			"an error":  altered{Stream: stream, info: func(*jetstream.StreamInfo) error { return errRefused }},
+			"no leader": leaderless{stream},
+		} {
+			s.stream, asked = counting, 0
+			mustBeat(t, s)
+			assert.Zero(t, asked, "before")
+			s.stream = fails
+			_, err := s.Instances(t.Context())
+			assert.Error(t, err)
+			s.stream = counting
+			mustBeat(t, s)
+			assert.Equal(t, 1, asked, name)
+		}
+	})
+}
