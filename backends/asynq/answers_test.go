@@ -422,13 +422,14 @@ func TestWhatBecomesOfATask(t *testing.T) {
 		in   inbox
 		want error // nil for a task that has completed
 		ends bool  // it is archived
+		lags int   // how many lags of the queue were measured
 	}{
-		"succeeded":           {inbox{got: ledger.Delivery{Outcome: core.Succeeded}}, nil, false},
-		"failed":              {inbox{got: ledger.Delivery{Outcome: core.Failed, Err: noWay}}, noWay, true},
-		"absent":              {inbox{got: ledger.Delivery{Absent: true}}, errElsewhere, false},
-		"an error":            {inbox{err: noWay}, noWay, false},
-		"an end not known":    {inbox{got: ledger.Delivery{}}, nil, false},
-		"past, and not known": {inbox{got: ledger.Delivery{Past: true}}, errRefused, false},
+		"succeeded":           {inbox{got: ledger.Delivery{Outcome: core.Succeeded}}, nil, false, 1},
+		"failed":              {inbox{got: ledger.Delivery{Outcome: core.Failed, Err: noWay}}, noWay, true, 1},
+		"absent":              {inbox{got: ledger.Delivery{Absent: true}}, errElsewhere, false, 0},
+		"an error":            {inbox{err: noWay}, noWay, false, 0},
+		"an end not known":    {inbox{got: ledger.Delivery{}}, nil, false, 1},
+		"past, and not known": {inbox{got: ledger.Delivery{Past: true}}, errRefused, false, 0},
 	} {
 		s := &store{queue: "q", client: answered(t, func(redis.Cmder) error { return errRefused })}
 		d := newDispatcher(Config{Lease: time.Hour}, s)
@@ -439,6 +440,7 @@ func TestWhatBecomesOfATask(t *testing.T) {
 		err := d.handle(t.Context(), asynq.NewTask(kind, data))
 		assert.ErrorIs(t, err, c.want, name)
 		assert.Equal(t, c.ends, errors.Is(err, asynq.SkipRetry), name)
+		assert.Equal(t, c.lags, d.sent.n, name)
 		assert.Zero(t, d.source.has.Load(), name)
 		err = d.handle(t.Context(), asynq.NewTask("email:send", data))
 		assert.ErrorIs(t, err, errNoTick, name)

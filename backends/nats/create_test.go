@@ -1,7 +1,9 @@
 package nats
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-891a2e1b/tickwork/core"
+	"github.com/seed-891a2e1b/tickwork/core/ledger"
 	"github.com/seed-891a2e1b/tickwork/internal/natstest"
 )
 
@@ -63,5 +67,52 @@ func TestABucketThatAnotherMakesAtTheSameTimeIsUsed(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "other", kv.Bucket())
 		assert.Equal(t, made.Description, stream.CachedInfo().Config.Description)
+	})
+}
+
+// Preflight and Start report a bucket that must not be used, and one that is used as it is.
+func TestABucketThatIsNotAsConfigured(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		volatile := bucket{name: "tickwork_volatile", replicas: 1, storage: jetstream.MemoryStorage}
+		newer := bucket{name: "tickwork_newer", replicas: 1, storage: jetstream.FileStorage}
+		made := newer.config()
+		made.Metadata = map[string]string{versionKey: "2"}
+		for _, cfg := range []jetstream.StreamConfig{volatile.config(), made} {
+			_, err := s.js.CreateStream(t.Context(), cfg)
+			require.NoError(t, err)
+		}
+		of := func(namespace string) *store {
+			return newStore(Config{Namespace: namespace, Replicas: 3, Lease: 10 * time.Second, Options: []natsgo.Option{server.Dial()}})
+		}
+		err := of("volatile").reach(t.Context())
+		assert.ErrorContains(t, err, "JetStream on ")
+		assert.ErrorContains(t, err, "the bucket tickwork_volatile is kept in memory")
+		assert.NoError(t, of("newer").reach(t.Context()))
+		assert.NoError(t, of("none").reach(t.Context()), "Start makes it")
+
+		var log bytes.Buffer
+		host := core.Host{Logger: slog.New(slog.NewTextHandler(&log, nil)), Instance: "b", Now: time.Now, Broker: func(error) {}}
+		one := of("newer")
+		require.NoError(t, one.Open(t.Context(), host))
+		require.NoError(t, one.Close(t.Context()))
+		assert.Contains(t, log.String(), "level=WARN msg=\"nats: the bucket tickwork_newer has 1 of 3 replicas, and is used as it is")
+	})
+}
+
+// unreadable is a bucket in which another was quicker, and that cannot be read then.
+type unreadable struct{ refusing }
+
+func (unreadable) Update(context.Context, string, []byte, uint64) (uint64, error) {
+	return 0, &jetstream.APIError{ErrorCode: jetstream.JSErrCodeStreamWrongLastSequence}
+}
+
+func TestAConflictWithWhatCannotBeReadIsNoConflict(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		s.kv = unreadable{refusing{s.kv}}
+		_, err := s.WriteLease(t.Context(), ledger.Write{Worker: "w", Value: []byte("{}"), Rev: 7})
+		require.ErrorIs(t, err, errRefused)
+		assert.NotErrorIs(t, err, ledger.ErrConflict, "the engine would believe that it knows the record")
 	})
 }
