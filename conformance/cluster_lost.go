@@ -142,7 +142,7 @@ var lostCases = []kase{
 		p := c.period()
 		c.three(work("w", core.Delay(p), nothing))
 		for range 4 {
-			c.sleep(p + p/2)
+			c.sleep(p + p/2 - time.Second) // the sixth run is not due yet, however punctual the engine is
 			c.lose()
 		}
 		runs := c.runs("w")
@@ -151,7 +151,7 @@ var lostCases = []kase{
 			assert.GreaterOrEqual(c, wait, p, "the time from the end of run %d to the next", i)
 			assert.LessOrEqual(c, wait, p+c.failover(), "the time from the end of run %d to the next", i)
 		}
-		assert.Len(c, runs, 5, "runs in six periods, each a period and a little after the one before")
+		assert.Len(c, runs, 5, "runs in a little less than six periods, each a period after the one before")
 	}),
 
 	clustered("CLU-13", "a-long-running-worker-goes-on-and-one-that-is-done-stays-so", longRunning, func(c *cluster) {

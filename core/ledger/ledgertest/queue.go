@@ -77,6 +77,18 @@ func (q *Queue) Dispatcher(limit int) *QueueDispatcher {
 // Down makes the queue unreachable, or reachable again with its ticks.
 func (q *Queue) Down(down bool) { q.change(func() { q.down = down }) }
 
+// Lose has the queue lose all its ticks.
+func (q *Queue) Lose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.known {
+		e.holder = nil
+	}
+	clear(q.known)
+	clear(q.failures)
+	q.waiting, q.ended = nil, nil
+}
+
 // End returns how a tick ended, as the queue's own tools would show it, and whether it has
 // ended. A minute later the queue has forgotten the tick.
 func (q *Queue) End(tick core.Tick) (end ledger.Delivery, ended bool) {
@@ -108,8 +120,11 @@ func (q *Queue) wake() {
 	}
 }
 
-// put has a tick wait to be taken. q.mu is held.
+// put has a tick wait to be taken, unless the queue has lost it. q.mu is held.
 func (q *Queue) put(e *queued) {
+	if q.known[e.tick.ID()] != e {
+		return
+	}
 	e.holder, e.since = nil, time.Now()
 	q.waiting = append(q.waiting, e)
 	q.wake()

@@ -65,6 +65,11 @@ type WorldConfig struct {
 	// records over those that are there then.
 	Checkpoint func() (rewind func())
 
+	// Dispatcher returns the Dispatcher of a node's instance. Nil is for engines without
+	// one. If the Dispatcher has a method Cut(bool), the World calls it when it cuts the node
+	// off or heals that. Lose and Down are for the queue, too.
+	Dispatcher func(node conformance.Node, opts core.Options) ledger.Dispatcher
+
 	// Close ends the broker. Nil is for one that needs no end. For a manager alone it is
 	// called when the manager's store was closed, so not for one that never started.
 	Close func()
@@ -81,8 +86,9 @@ type World struct {
 	net   faults.Net
 	alone bool // it is closed with the store of its only node
 
-	mu   sync.Mutex
-	born map[string]time.Time // of the data that a namespace had first
+	mu          sync.Mutex
+	born        map[string]time.Time         // of the data that a namespace had first
+	dispatchers map[string]ledger.Dispatcher // by node
 }
 
 var _ conformance.FaultyWorld = (*World)(nil)
@@ -97,7 +103,7 @@ func NewWorld(cfg WorldConfig) (*World, error) {
 		return nil, errors.New("ledgertest: WorldConfig.Lose is nil: set the function that has the broker lose its data")
 	}
 	cfg.Engine.Name = cmp.Or(cfg.Engine.Name, "ledger")
-	return &World{cfg: cfg, born: map[string]time.Time{}}, nil
+	return &World{cfg: cfg, born: map[string]time.Time{}, dispatchers: map[string]ledger.Dispatcher{}}, nil
 }
 
 // Open implements conformance.World.
@@ -110,6 +116,12 @@ func (w *World) Open(node conformance.Node, opts core.Options) (core.Manager, er
 	}
 	cfg := w.cfg.Engine
 	cfg.Store = link.Store()
+	if w.cfg.Dispatcher != nil {
+		cfg.Dispatcher = w.cfg.Dispatcher(node, opts)
+		w.mu.Lock()
+		w.dispatchers[node.Name] = cfg.Dispatcher
+		w.mu.Unlock()
+	}
 	engine, err := ledger.NewEngine(cfg)
 	if err != nil {
 		return nil, err
@@ -137,7 +149,15 @@ func (w *World) age(namespace string, p *ledger.Pulse) {
 }
 
 // Cut implements conformance.World.
-func (w *World) Cut(node string, cut bool) { w.net.Cut(node, cut) }
+func (w *World) Cut(node string, cut bool) {
+	w.net.Cut(node, cut)
+	w.mu.Lock()
+	d, ok := w.dispatchers[node].(interface{ Cut(cut bool) })
+	w.mu.Unlock()
+	if ok {
+		d.Cut(cut)
+	}
+}
 
 // Down implements conformance.World.
 func (w *World) Down(down bool) {
