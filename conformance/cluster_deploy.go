@@ -13,6 +13,9 @@ import (
 
 func init() { groups = append(groups, deployCases) }
 
+// limits is what a case needs whose nodes are at their limit.
+var limits = []core.Feature{core.FeatureMaxConcurrent, core.FeatureTrigger}
+
 // CLU-5: nodes that differ in their workers.
 var deployCases = []kase{
 	clustered("CLU-5", "a-worker-runs-where-it-exists", nil, func(c *cluster) {
@@ -80,6 +83,62 @@ var deployCases = []kase{
 		a.mustStop()
 		c.sleep(2 * p)
 		c.punctual(c.runs("w"), series(slot, p, 10), "others are starting for four and a half periods from the second on, and are alone at last")
+	}),
+
+	clustered("CLU-5", "a-node-at-its-limit-leaves-ticks-to-one-with-room", limits, func(c *cluster) {
+		p := c.brisk()
+		slot := midway(c.trial, p)
+		full := site{options: core.Options{MaxConcurrent: 1}}
+		w := work("w", core.Every(p), takes(time.Second))
+		a := c.startAt("a", full, w, work("long", c.nextIn(p/8, 1000*p), hangs))
+		c.startAt("b", full, w)
+		c.await(p/4, "long", 1)
+		c.sleep(10 * p)
+		c.rerouted(c.runs("w"), series(slot, p, 10), "a run that takes hours is all that node a may run at a time")
+		c.trigger(a.m, "w")
+		runs := c.await(c.features.Reroute, "w", 11)
+		for _, r := range runs {
+			assert.Equal(c, "b", r.Node, "the node that runs %s: the other has no room", r.Tick.ID())
+		}
+	}),
+
+	clustered("CLU-5", "ticks-that-are-due-at-once-go-where-there-is-room", limits, func(c *cluster) {
+		p := c.period()
+		slot := midway(c.trial, p)
+		crowds := map[string]*crowd{}
+		for _, name := range []string{"a", "b", "c"} {
+			crowd := &crowd{}
+			crowds[name] = crowd
+			var workers []core.Worker
+			for i := range 6 {
+				workers = append(workers, work(numbered("w", i), core.Every(p), func(ctx context.Context) error {
+					defer crowd.enter()()
+					return takes(p / 2)(ctx)
+				}))
+			}
+			c.startAt(name, site{options: core.Options{MaxConcurrent: 2}}, workers...)
+		}
+		c.sleep(3 * p)
+		for i := range 6 {
+			name := numbered("w", i)
+			c.rerouted(c.runs(name), series(slot, p, 3), "six are due at once, on three nodes that may run two each, for half a period")
+		}
+		for name, crowd := range crowds {
+			assert.Equal(c, 2, crowd.most(), "the most runs in progress at a time on %s", name)
+		}
+	}),
+
+	clustered("CLU-5", "a-tick-that-no-node-has-room-for-waits-its-turn", limits, func(c *cluster) {
+		p := c.brisk()
+		slot := midway(c.trial, p)
+		full := site{options: core.Options{MaxConcurrent: 1}}
+		w := work("w", core.Every(p), nothing)
+		for _, name := range []string{"a", "b"} {
+			c.startAt(name, full, w, work("long-"+name, c.nextIn(p/8, 1000*p), takes(p)))
+		}
+		c.sleep(6 * p)
+		runs := c.runs("w")
+		c.begun(p*5/8+c.features.Reroute, runs, series(slot, p, 6), "the long run on either node ends five eighths of a period after the first slot")
 	}),
 
 	clustered("CLU-5", "a-trigger-reaches-the-one-other-node-that-has-the-worker", triggers, func(c *cluster) {

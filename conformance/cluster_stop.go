@@ -78,7 +78,8 @@ var handBackCases = []kase{
 		full := site{options: core.Options{MaxConcurrent: 1}}
 		s := c.shortly()
 		a := c.startAt("a", full, work("busy", s, hangs), work("w", s, nothing))
-		c.await(p, "busy", 1) // w waits for its turn, or is about to
+		c.await(p, "busy", 1)
+		c.sleep(c.features.Reroute) // it was left to others, and waits for its turn
 		c.start("b", work("w", s, nothing))
 		c.sleep(c.slack())
 		waiting := len(c.runs("w")) == 0

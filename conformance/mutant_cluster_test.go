@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -70,6 +71,9 @@ var clusterMutants = []mutant{
 			}
 			return written
 		},
+	}},
+	{name: "cluster-a-node-at-its-limit-takes-ticks", breaks: []string{"CLU-5"}, world: wrongWorld{
+		engine: func(_ *memoryWorld, e core.ClusterEngine) core.ClusterEngine { return neverFull{e} },
 	}},
 	{name: "cluster-an-outage-leaks", breaks: []string{"CLU-6"}, world: wrongWorld{
 		failed: func(l *liar) { go func() { <-l.closed }() },
@@ -333,6 +337,14 @@ func (s starting) Start(ctx context.Context, host core.Host) error {
 func (s starting) Stop(ctx context.Context) error {
 	close(s.stopped)
 	return s.ClusterEngine.Stop(ctx)
+}
+
+// neverFull does not know of MaxConcurrent.
+type neverFull struct{ core.ClusterEngine }
+
+func (e neverFull) Start(ctx context.Context, host core.Host) error {
+	host.Room = func() int { return math.MaxInt }
+	return e.ClusterEngine.Start(ctx, host)
 }
 
 // boasting declares a failover time that it does not keep.

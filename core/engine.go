@@ -116,6 +116,11 @@ type Host struct {
 	// the worker yet (CLU-5). Where Start fails or Stop ends it, it may stay open;
 	// the engine's Start and Schedule are not to wait for it.
 	Ready <-chan struct{}
+	// Room returns how many more runs can begin now without waiting their turn under
+	// Options.MaxConcurrent (ERR-7): math.MaxInt if there is no limit. It is never nil, and
+	// may be called from any goroutine. While it is zero, an engine whose instances form a
+	// cluster leaves ticks to instances that have room (CLU-5).
+	Room func() int
 	// Disabled is set if the manager is disabled. It then uses a ClusterEngine only for
 	// Trigger, Pause and Resume (CTL-4): the first of these calls Start, and if that
 	// fails the next one calls it again. The manager never calls Schedule, and Ready

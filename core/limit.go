@@ -1,6 +1,9 @@
 package core
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // limit is MaxConcurrent: a number of places, and those who wait for one, in
 // order. Nobody waits on a goroutine: who leaves starts the next (ERR-7).
@@ -34,6 +37,16 @@ func (l *limit) enter(r *run) {
 	r.place = inside
 	l.mu.Unlock()
 	l.start(r)
+}
+
+// room returns how many runs can enter without waiting. A nil limit has room for all.
+func (l *limit) room() int {
+	if l == nil {
+		return math.MaxInt
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.free
 }
 
 // leave gives a run's place to the next in the queue.

@@ -129,6 +129,7 @@ func (m *manager) connect(ctx context.Context) error {
 		Now:      m.opts.Now,
 		Broker:   m.broker,
 		Ready:    m.ready,
+		Room:     m.limit.room,
 		Disabled: m.opts.Disabled,
 	}
 	if err := m.engine.Start(ctx, host); err != nil {

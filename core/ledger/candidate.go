@@ -26,6 +26,7 @@ type candidate struct {
 	gone    bool // removed from this instance
 	ended   bool // its manager takes no more deliveries
 	lookAt  time.Time
+	left    time.Time     // since when a run that is due is left to instances with room; zero if it is not
 	joined  time.Time     // by the broker's clock
 	since   time.Time     // when the worker came
 	from    time.Time     // when it was rescheduled here: slots before do not count
@@ -189,6 +190,7 @@ func (c *candidate) takeRead(s State, asOf time.Time) error {
 	if first || s.Lease.Rev != c.revs[0] {
 		before := c.lease
 		c.lease, c.revs[0], c.seen = lease, s.Lease.Rev, time.Now()
+		c.left = time.Time{}
 		c.took = cmp.Or(lease.Trigger, c.took)
 		// An instance may come back under the name that it had.
 		if last := lease.Last; last != nil && !last.is(before.Last) && (first || last.Instance != c.e.host.Instance) {

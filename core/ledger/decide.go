@@ -133,9 +133,9 @@ func (c *candidate) decide() func() error {
 		}
 		return c.takeOver(lease)
 	case lease.Again:
-		return c.claim(lease, c.repeat(lease.Lease))
+		return c.ifRoom(c.claim(lease, c.repeat(lease.Lease)))
 	case triggered && (!c.job.LongRunning() || !paused):
-		return c.claimTrigger(lease, trigger)
+		return c.ifRoom(c.claimTrigger(lease, trigger))
 	case c.job.LongRunning():
 		if paused || done {
 			return nil
@@ -168,7 +168,54 @@ func (c *candidate) decideSlot(lease view, paused bool) func() error {
 	if paused {
 		return c.skip(lease, missed.With(slot), core.ReasonPaused)
 	}
-	return c.claim(lease, plan{tick: c.job.Tick(slot), missed: missed})
+	return c.ifRoom(c.claim(lease, plan{tick: c.job.Tick(slot), missed: missed}))
+}
+
+// ifRoom returns a claim for which this instance has room, with a place reserved until the
+// run has taken it. If it has none, it leaves the run to instances that have (CLU-5), until
+// each of them has had the time to see that it is due. What a Dispatcher has delivered was
+// left to others before.
+func (c *candidate) ifRoom(claim func() error) func() error {
+	e := c.e
+	if c.job.LongRunning() {
+		return claim
+	}
+	if e.reserve() {
+		return func() error {
+			defer e.reserved.Add(-1)
+			return claim()
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left.IsZero() {
+		c.left = time.Now()
+	}
+	wait := e.leaveFor() - time.Since(c.left)
+	if wait <= 0 || len(c.waiters) > 0 {
+		return claim
+	}
+	e.timers.after(min(wait, e.soon()/10), func() { e.submit(c) }) // there may be room by then
+	return nil
+}
+
+// reserve reserves a place for a run, if there is room.
+func (e *engine) reserve() bool {
+	if int(e.reserved.Add(1)) <= e.host.Room() {
+		return true
+	}
+	e.reserved.Add(-1)
+	return false
+}
+
+// leaveFor is how long an instance without room leaves a run that is due to others. Where
+// the records are read, they see only in the next sweep that a trigger or a tick that was
+// handed back is due.
+func (e *engine) leaveFor() time.Duration {
+	if e.watches {
+		return e.soon()
+	}
+	return e.loadEvery() + e.soon()
 }
 
 // dueSlot returns the latest slot that is due and was not run or skipped, and the missed

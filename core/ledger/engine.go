@@ -113,6 +113,7 @@ type engine struct {
 	timers    *timers
 	pulse     pulse
 	loaded    atomic.Bool     // the records of the workers that came with Start were read
+	reserved  atomic.Int64    // the places for runs that are being claimed
 	life      context.Context // ends when nothing may go on
 	end       context.CancelFunc
 	quit      chan struct{} // closed by Stop
