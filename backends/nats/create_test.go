@@ -116,3 +116,22 @@ func TestAConflictWithWhatCannotBeReadIsNoConflict(t *testing.T) {
 		assert.NotErrorIs(t, err, ledger.ErrConflict, "the engine would believe that it knows the record")
 	})
 }
+
+// A record that somebody has deleted with nats.go's tools is written like one that never was.
+func TestARecordThatWasDeletedIsWrittenAgain(t *testing.T) {
+	beating(t, func(t *testing.T, server *natstest.Server, _ string, open func(string, natsgo.Option, func() time.Time) *store) {
+		s := open("a", server.Dial(), time.Now)
+		w := ledger.Write{Worker: "w", Value: []byte("{}")}
+		_, err := s.WriteLease(t.Context(), w)
+		require.NoError(t, err)
+		require.NoError(t, s.kv.Delete(t.Context(), leases+"w"))
+		states, err := s.Load(t.Context(), []string{"w"})
+		require.NoError(t, err)
+		require.Zero(t, states[0].Lease.Rev)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		state, err := s.WriteLease(ctx, w)
+		require.NoError(t, err)
+		assert.Equal(t, "{}", string(state.Lease.Value))
+	})
+}
