@@ -93,7 +93,8 @@ is left out. It is killed if a test fails. The table shows how many mutants the 
 suite kills on its own, and how many are killed if the package's own tests run too. Both
 percentages leave out the accepted mutants: nobody could observe them, or they change only
 the speed or the text of a log record. internal/mutate/accepted.txt gives a reason for each.
-A sample is chosen at random by its seed. To measure a package again, and to update this table:
+A sample is chosen at random by its seed. Tests are written for the survivors of a sample, so
+another seed may show some percent less. To measure a package again, and to update this table:
 
     go run ./internal/mutate -record -sample 120 -seed 1 PACKAGE
 
