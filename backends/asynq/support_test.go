@@ -20,7 +20,7 @@ import (
 // a record of the runs of all instances.
 type record struct {
 	mu   sync.Mutex
-	runs map[string][]string // the instances that ran a tick, by its id
+	runs map[string][]string // the runs of a tick, by its id: where, and whether an earlier one's lease had lapsed (CLU-4)
 	by   map[string]int      // the runs of an instance
 	last map[string]time.Time
 }
@@ -35,7 +35,7 @@ func (r *record) run(instance string) func(context.Context) error {
 		tick, _ := core.TickFrom(ctx)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.runs[tick.ID()] = append(r.runs[tick.ID()], instance)
+		r.runs[tick.ID()] = append(r.runs[tick.ID()], fmt.Sprintf("on %s under fence %d, redelivered: %t", instance, tick.Fence, tick.Redelivered))
 		r.by[instance]++
 		r.last[tick.Worker] = tick.Slot
 		return nil
