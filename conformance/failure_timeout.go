@@ -100,6 +100,33 @@ var timeoutCases = []kase{
 		t.awaitCalls("w", 2)
 		assert.Equal(t, 2, t.calls("w")[1].tick.Attempt, "the attempt that follows")
 	}},
+	{rule: "ERR-4", name: "a-timeout-of-a-nanosecond-is-a-timeout", needs: []core.Feature{core.FeatureTimeout}, run: func(t *trial) {
+		w := t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		w.Timeout = 1
+		m := t.running(core.Options{}, w)
+		s := t.awaitRuns(m, "w", 1)
+		assert.Equal(t, core.Failed, s.Last.Outcome, "the outcome")
+		assert.ErrorIs(t, s.Last.Err, core.ErrTimeout, "the error")
+	}},
+	{rule: "ERR-4", name: "an-error-of-its-own-that-is-a-deadline-is-no-timeout-of-the-run", needs: []core.Feature{core.FeatureTimeout}, run: func(t *trial) {
+		own := func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 1)
+			defer cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		limited := t.worker("limited", core.Every(t.period()), own)
+		limited.Timeout = t.period()
+		m := t.running(core.Options{}, limited, t.worker("unlimited", core.Every(t.period()), own))
+		for _, name := range []string{"limited", "unlimited"} {
+			s := t.awaitRuns(m, name, 1)
+			assert.ErrorIs(t, s.Last.Err, context.DeadlineExceeded, "the error of %s", name)
+			assert.NotErrorIs(t, s.Last.Err, core.ErrTimeout, "the error of %s, whose own deadline passed", name)
+		}
+	}},
 	{rule: "ERR-4", name: "a-run-in-time-is-left-alone", needs: []core.Feature{core.FeatureTimeout}, run: func(t *trial) {
 		w := t.worker("w", core.Every(t.period()), func(ctx context.Context) error {
 			time.Sleep(t.period() / 10)

@@ -43,9 +43,12 @@ func foreignValueCases() (cases []kase) {
 					return nil
 				})
 				w.Retry = core.Retry{MaxAttempts: 2, Backoff: &asking{wait: func(int) time.Duration { c.do(); return 0 }}}
-				m := t.running(core.Options{}, w)
+				log := newJournal()
+				m := t.running(core.Options{Logger: slog.New(log)}, w)
 				s := t.awaitRuns(m, "w", 1)
 				assert.Zero(t, s.Failures, "failures: the second attempt succeeds")
+				t.waited("w", time.Second) // the default backoff's
+				assert.NotEmpty(t, log.about("w", slog.LevelError), "records at level error that name the worker")
 				require.NoError(t, t.stopping(m).within(t.soon()))
 			}},
 			kase{rule: "ERR-3", name: c.name + "-in-a-log-handler-disturbs-nothing", run: func(t *trial) {

@@ -29,6 +29,13 @@ func (w *watcher) seen(kind core.EventKind, worker string) []core.Event {
 	})
 }
 
+// all returns the events about a worker, in order.
+func (w *watcher) all(worker string) []core.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.events), func(e core.Event) bool { return e.Tick.Worker != worker })
+}
+
 // count returns how many events of a kind there were about a worker; of skips
 // it counts the slots.
 func (w *watcher) count(kind core.EventKind, worker string) int {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,6 +39,53 @@ var invalidCases = []kase{
 		w := t.worker("w", core.Every(t.period()), nil)
 		w.Jitter = t.period() - 1
 		require.NoError(t, m.Add(context.Background(), w), "a jitter that is shorter than the period, if only just")
+	}},
+	{rule: "REG-3", name: "an-operation-whose-context-has-ended-returns-its-error-and-does-nothing", run: func(t *trial) {
+		cause := errors.New("the caller has gone")
+		ended, cancel := context.WithCancelCause(context.Background())
+		cancel(cause)
+		m := t.open(core.Options{})
+		refused := func(what string, f func() error) {
+			t.note("%s with a context that has ended", what)
+			err := t.call(what, f).within(t.soon())
+			assert.True(t, errors.Is(err, context.Canceled) || errors.Is(err, cause), "%s returns %v, want the error of its context", what, err)
+		}
+		refused("Add", func() error { return m.Add(ended, t.worker("x", core.Every(t.period()), nil)) })
+		require.Empty(t, listed(m), "the workers that are listed after an Add whose context has ended")
+		next := midway(t, t.period())
+		require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(t.period()), nil)))
+		require.NoError(t, m.Start(context.Background()))
+		refused("Add", func() error { return m.Add(ended, t.worker("x", core.Every(t.period()), nil)) })
+		if t.features.Supports(core.FeatureReschedule) {
+			refused("Reschedule", func() error { return m.Reschedule(ended, "w", core.Every(1000*t.period())) })
+		}
+		if t.features.Supports(core.FeatureTrigger) {
+			refused("Trigger", func() error { return errOf(m.Trigger(ended, "w")) })
+		}
+		if t.features.Supports(core.FeaturePause) {
+			refused("Pause", func() error { return m.Pause(ended, "w") })
+			require.NoError(t, m.Pause(context.Background(), "w"))
+			refused("Resume", func() error { return m.Resume(ended, "w") })
+			require.Equal(t, core.StatePaused, t.status(m, "w").State, "the state after a Resume whose context had ended")
+			require.NoError(t, m.Resume(context.Background(), "w"))
+		}
+		until(t, next.Add(2*t.period()+t.period()/2))
+		require.Equal(t, []string{"w"}, listed(m), "the workers that are listed")
+		ranSlots(t, "w", series(next, t.period(), 3), "its schedule and its pauses are as before")
+		assert.Zero(t, manualRuns(t, "w"), "runs of a trigger whose context had ended")
+	}},
+	{rule: "STA-4", name: "start-with-a-context-that-has-ended-starts-nothing", needs: hooks, run: func(t *trial) {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		d := t.diary()
+		m := t.open(core.Options{})
+		require.NoError(t, m.Add(context.Background(), d.hooked(t.worker("w", core.Every(t.period()), nil))))
+		err := t.call("Start", func() error { return m.Start(ended) }).within(t.soon())
+		require.ErrorIs(t, err, context.Canceled, "the error of a Start whose context has ended")
+		t.sleep(2 * t.period())
+		assert.Empty(t, d.read(), "hooks")
+		assert.Zero(t, t.count("w"), "runs")
+		require.ErrorIs(t, m.Start(context.Background()), core.ErrStopped, "a Start after one that failed")
 	}},
 	{rule: "REG-3", name: "a-nil-context-is-refused-everywhere", run: func(t *trial) {
 		var none context.Context
@@ -130,6 +178,12 @@ func (t *trial) invalidWorkers() []invalidWorker {
 	bad("middleware that is nil", "Middleware", core.FeatureMiddleware, func(w *core.Worker) { w.Middleware = []core.Middleware{through, nil} })
 	bad("attempt middleware that is nil", "AttemptMiddleware", core.FeatureMiddleware, func(w *core.Worker) { w.AttemptMiddleware = []core.Middleware{nil} })
 	bad("a negative timeout", "Timeout", core.FeatureTimeout, func(w *core.Worker) { w.Timeout = -1 })
+	bad("a negative jitter", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = -1 })
+	bad("a negative MaxLate", "MaxLate", core.FeatureMisfire, func(w *core.Worker) { w.MaxLate = -1 })
+	bad("a negative number of attempts", "Retry.MaxAttempts", core.FeatureRetry, func(w *core.Worker) { w.Retry.MaxAttempts = -1 })
+	if t.features.Supports(core.FeatureLongRunning) {
+		bad("a jitter and no schedule", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Schedule, w.Jitter = nil, 1 })
+	}
 	bad("an unknown scope", "Scope", core.FeaturePerInstance, func(w *core.Worker) { w.Scope = core.PerInstance + 1 })
 	bad("an unknown misfire policy", "Misfire", core.FeatureMisfire, func(w *core.Worker) { w.Misfire = core.SkipMissed + 1 })
 	bad("a jitter of its whole period", "Jitter", core.FeatureJitter, func(w *core.Worker) { w.Jitter = t.period() })

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -112,6 +113,33 @@ var retryCases = []kase{
 		m := t.running(core.Options{}, w)
 		t.awaitRuns(m, "w", 1)
 		t.waited("w", 0, 0)
+	}},
+	{rule: "ERR-5", name: "exponential-doubles-the-wait-up-to-its-limit-and-constant-keeps-it", run: func(t *trial) {
+		waits := func(b core.Backoff, failures ...int) (list []time.Duration) {
+			for _, n := range failures {
+				list = append(list, b.Wait(n))
+			}
+			return list
+		}
+		const s, most = time.Second, time.Duration(math.MaxInt64)
+		for _, c := range []struct {
+			what     string
+			backoff  core.Backoff
+			failures []int
+			want     []time.Duration
+		}{
+			{"from 3s to 20s", core.Exponential(3*s, 20*s), []int{1, 2, 3, 4, 5, 1000}, []time.Duration{3 * s, 6 * s, 12 * s, 20 * s, 20 * s, 20 * s}},
+			{"from 4s to 16s", core.Exponential(4*s, 16*s), []int{1, 2, 3, 4}, []time.Duration{4 * s, 8 * s, 16 * s, 16 * s}},
+			{"from 1ns to an hour", core.Exponential(1, time.Hour), []int{1, 2, 3, 31, 60}, []time.Duration{1, 2, 4, 1 << 30, time.Hour}},
+			{"without end", core.Exponential(1, most), []int{62, 63, 64, 1000}, []time.Duration{1 << 61, 1 << 62, most, most}},
+			{"with a limit shorter than the first", core.Exponential(3*s, 2*s), []int{1, 2, 3}, []time.Duration{3 * s, 3 * s, 3 * s}},
+			{"from nothing", core.Exponential(0, 2*s), []int{1, 2, 3}, []time.Duration{0, 0, 0}},
+			{"from less than nothing", core.Exponential(-s, 2*s), []int{1, 2, 3}, []time.Duration{0, 0, 0}},
+			{"with a limit of less than nothing", core.Exponential(-s, -2*s), []int{1, 2}, []time.Duration{0, 0}},
+			{"constant", core.Constant(3 * s), []int{1, 2, 1000}, []time.Duration{3 * s, 3 * s, 3 * s}},
+		} {
+			assert.Equal(t, c.want, waits(c.backoff, c.failures...), "the waits %s, after %v failures", c.what, c.failures)
+		}
 	}},
 	{rule: "ERR-5", name: "attempts-are-within-the-run", needs: retries, run: func(t *trial) {
 		w := t.worker("w", core.Every(t.period()), fails)

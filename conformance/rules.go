@@ -25,7 +25,7 @@ func rule(id string) Rule {
 var rules = []Rule{
 	{"REG-1", "Registration", `A worker added before Start is registered and does not run.`},
 	{"REG-2", "Registration", `A worker added to a running manager starts before Add returns, its OnStart included; an error of OnStart is Add's error and leaves nothing registered.`},
-	{"REG-3", "Registration", "An invalid worker (no name, a name over 128 bytes or with anything but letters, digits and `. _ - / :`, no function, a period of zero or less, a cron expression that does not parse or is never due, a negative timeout, an unknown scope or misfire policy, a jitter not shorter than an interval's period) is refused with an error that is ErrInvalidWorker, names the worker and the field, and leaves nothing behind."},
+	{"REG-3", "Registration", "An invalid worker (no name, a name over 128 bytes or with anything but letters, digits and `. _ - / :`, no function, a period of zero or less, a cron expression that does not parse or is never due, a negative timeout, jitter, MaxLate or number of attempts, an unknown scope or misfire policy, a jitter not shorter than an interval's period) is refused with an error that is ErrInvalidWorker, names the worker and the field, and leaves nothing behind."},
 	{"REG-4", "Registration", `A second worker of the same name is refused with ErrDuplicate; the first goes on.`},
 	{"REG-5", "Registration", `After Stop, Add is refused with ErrStopped.`},
 	{"REG-6", "Registration", `What the engine cannot do is refused at Add with ErrUnsupported, never ignored.`},
