@@ -33,6 +33,8 @@ type run struct {
 	public  []*part
 	others  []*part
 	results []result
+
+	mu sync.Mutex // guards took and silent of the parts
 }
 
 // A part is one test, or the public suite on one engine, and what it does without a mutant.
@@ -94,7 +96,11 @@ var isTest = regexp.MustCompile(`^(Test|Example|Fuzz)`)
 // try runs a part without a mutant, which it must pass. It tries twice: a test in real time
 // may be late on a busy machine.
 func (r *run) try(ctx context.Context, p *part) (err error) {
-	list := filepath.Join(r.build.out, "executed")
+	dir, err := os.MkdirTemp(r.build.out, "executed-")
+	if err != nil {
+		return err
+	}
+	list := filepath.Join(dir, "list")
 	for range 2 {
 		_ = os.Remove(list)
 		start := time.Now()
@@ -185,6 +191,11 @@ func (r *run) one(ctx context.Context, m *mutant) result {
 		}
 		res.executed = true
 		by, _ := r.test(ctx, parts, envMutant+"="+strconv.Itoa(m.number))
+		if by == timedOut || by == noProgress {
+			if r.isSlower(ctx, parts) {
+				by, _ = r.test(ctx, parts, envMutant+"="+strconv.Itoa(m.number))
+			}
+		}
 		if by != "" {
 			res.killed, res.by = true, parts[0].dir+" "+by
 		}
@@ -214,11 +225,33 @@ func (r *run) one(ctx context.Context, m *mutant) result {
 
 const quickTest = time.Second
 
+// isSlower measures parts without a mutant once more, and returns whether the machine has
+// become slower, so that a timeout may not be the mutant's fault.
+func (r *run) isSlower(ctx context.Context, parts []*part) (slower bool) {
+	for _, p := range parts {
+		now := &part{dir: p.dir, binary: p.binary, run: p.run}
+		if err := r.try(ctx, now); err != nil {
+			continue
+		}
+		r.mu.Lock()
+		slower = slower || now.took > 2*p.took || now.silent > 2*p.silent
+		p.took, p.silent = max(p.took, now.took), max(p.silent, now.silent)
+		r.mu.Unlock()
+	}
+	return slower
+}
+
+const (
+	timedOut   = "a timeout"
+	noProgress = "no progress"
+)
+
 // test runs parts of one binary in one process. It returns "" if they pass, otherwise what
 // ended them, and the longest time without progress.
 func (r *run) test(ctx context.Context, parts []*part, env string) (by string, silent time.Duration) {
 	var names []string
 	timeout, silence := 20*time.Second, 10*time.Second
+	r.mu.Lock()
 	for _, p := range parts {
 		names = append(names, p.run)
 		timeout += 5 * p.took
@@ -227,6 +260,7 @@ func (r *run) test(ctx context.Context, parts []*part, env string) (by string, s
 			timeout, silence = time.Hour, time.Hour
 		}
 	}
+	r.mu.Unlock()
 	if r.opts.timeout > 0 {
 		timeout = r.opts.timeout
 	}
@@ -246,7 +280,7 @@ func (r *run) test(ctx context.Context, parts []*part, env string) (by string, s
 	reason := stop()
 	switch {
 	case ctx.Err() != nil:
-		return "a timeout", 0
+		return timedOut, 0
 	case reason != "":
 		return reason, 0
 	case err != nil:

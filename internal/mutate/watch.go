@@ -116,7 +116,7 @@ func watch(process *os.Process, out *transcript, silence time.Duration) (stop fu
 				case resident(process.Pid) > maxMemory:
 					reason = "too much memory"
 				case out.silence() > silence:
-					reason = "no progress"
+					reason = noProgress
 				default:
 					continue
 				}
