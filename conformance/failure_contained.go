@@ -3,7 +3,9 @@ package conformance
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -179,8 +181,8 @@ func observerCase(c crash) kase {
 }
 
 func (t *trial) observerCrashes(c crash) {
-	watch := &watcher{}
-	m := t.running(core.Options{Middleware: []core.Middleware{through}, Observers: []core.Observer{func(core.Event) { c.do() }, watch.see}},
+	watch, log := &watcher{}, newJournal()
+	m := t.running(core.Options{Logger: slog.New(log), Middleware: []core.Middleware{through}, Observers: []core.Observer{func(core.Event) { c.do() }, watch.see}},
 		t.worker("failing", core.Every(t.period()), fails),
 		t.worker("quick", core.Every(t.period()), nil),
 		t.worker("slow", core.Every(t.period()), func(context.Context) error {
@@ -191,6 +193,15 @@ func (t *trial) observerCrashes(c crash) {
 	s := t.awaitRuns(m, "quick", 3)
 	assert.Zero(t, s.Failures, "failures: the observer's panic is not the run's")
 	require.NoError(t, t.stopping(m).within(2*t.period()))
+	contained := 0
+	for _, r := range log.read() {
+		if r.level == slog.LevelError && strings.Contains(r.String(), "observer") && strings.Contains(r.String(), c.where) {
+			contained++
+		}
+	}
+	watch.mu.Lock()
+	assert.Equal(t, len(watch.events), contained, "records at level error of a crash in an observer, with its stack: one for each event")
+	watch.mu.Unlock()
 	for _, kind := range []core.EventKind{core.EventBegan, core.EventEnded, core.EventSkipped} {
 		assert.NotZero(t, watch.count(kind, "slow"), "events %q that the next observer is told of", kind)
 	}

@@ -126,6 +126,35 @@ var limitCases = []kase{
 		g.await()
 		t.awaitCalls("w", 2)
 	}},
+	{rule: "ERR-7", name: "the-limit-holds-when-runs-that-took-no-turn-have-ended", needs: []core.Feature{core.FeatureLongRunning, core.FeatureRemove}, run: func(t *trial) {
+		crowd := &crowd{}
+		g := t.gate("the first")
+		defer g.open()
+		m := t.limitedToOne(g, "a", "b")
+		for _, name := range []string{"long-1", "long-2"} { // they end at once
+			t.must(m.Add(context.Background(), t.worker(name, nil, nil)), "Add")
+		}
+		t.awaitRuns(m, "long-1", 1)
+		t.awaitRuns(m, "long-2", 1)
+		for _, name := range []string{"a", "b"} { // they wait their turn
+			require.NoError(t, t.call("Remove", func() error { return m.Remove(context.Background(), name) }).within(t.soon()))
+		}
+		slots := t.nextIn(t.period(), 10*t.period())
+		for i := range 4 {
+			t.must(m.Add(context.Background(), t.worker(fmt.Sprintf("w-%d", i), slots, func(context.Context) error {
+				defer crowd.enter()()
+				time.Sleep(t.period() / 10)
+				return nil
+			})), "Add")
+		}
+		t.sleep(t.period() + t.period()/2)
+		assert.Equal(t, 1, t.begun()-t.count("long-1")-t.count("long-2"), "runs, while the first has its turn")
+		g.open()
+		t.eventually(3*t.period(), "all four run", func() bool {
+			return t.count("w-0")+t.count("w-1")+t.count("w-2")+t.count("w-3") == 4 && t.inProgress() == 0
+		})
+		assert.Equal(t, 1, crowd.most(), "the most runs in progress at a time")
+	}},
 	{rule: "ERR-7", name: "a-wait-between-attempts-keeps-its-turn", needs: retries, run: func(t *trial) {
 		crowd := &crowd{}
 		slots := t.nextIn(t.period()/2, 10*t.period())

@@ -14,6 +14,17 @@ func init() { groups = append(groups, jumpCases) }
 // PER-11: the clock is set back. A distributed engine's instance that is so far
 // off its broker claims nothing (CLU-8), so these are for the others.
 var jumpCases = []kase{
+	{rule: "PER-11", name: "after-a-jump-back-by-exactly-a-minute-no-slot-runs-again", local: true, virtual: true, run: func(t *trial) {
+		p := 20 * time.Second
+		next := midway(t, p)
+		m := t.running(core.Options{}, t.worker("w", core.Every(p), nil))
+		until(t, next.Add(4*p)) // at this instant the engine reads the clock
+		t.clock.jump(-time.Minute)
+		t.must(m.Add(context.Background(), t.worker("another", core.Every(time.Second), nil)), "Add, which has the engine read the clock again at this instant")
+		until(t, next.Add(8*p+p/2))
+		ranSlots(t, "w", series(next, p, 6), "each once")
+	}},
+
 	{rule: "PER-11", name: "after-a-short-jump-back-no-slot-runs-again", local: true, virtual: true, run: func(t *trial) {
 		shortJump(t, -45*time.Second)
 	}},

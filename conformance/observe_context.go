@@ -121,6 +121,33 @@ var contextCases = []kase{
 		assert.Equal(t, t.calls("w")[0].tick.ID(), r.attrs["tick"], "tick, in %s", r)
 		assert.Equal(t, "2", r.attrs["attempt"], "attempt, in %s", r)
 	}},
+	{rule: "OBS-3", name: "a-hooks-records-name-its-worker-and-no-tick", needs: hooks, run: func(t *trial) {
+		log := newJournal()
+		says := func(what string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				core.Logger(ctx).Info(what)
+				_, ok := core.TickFrom(ctx)
+				assert.False(t, ok, "whether there is a tick in %s", what)
+				return nil
+			}
+		}
+		w := t.worker("w", t.rarely(), nil)
+		w.OnStart, w.OnStop = says("in OnStart"), says("in OnStop")
+		m := t.running(core.Options{Logger: slog.New(log)}, w)
+		require.NoError(t, t.stopping(m).within(t.soon()))
+		for _, what := range []string{"in OnStart", "in OnStop"} {
+			records := log.saying(what)
+			require.Len(t, records, 1, "records %q in the manager's log", what)
+			assert.Equal(t, "w", records[0].attrs["worker"], "worker, in %s", records[0])
+			assert.NotContains(t, records[0].attrs, "tick", "the record %s", records[0])
+		}
+	}},
+	{rule: "OBS-3", name: "outside-of-a-run-there-is-no-tick-the-default-logger-and-no-stopping", run: func(t *trial) {
+		_, ok := core.TickFrom(context.Background())
+		assert.False(t, ok, "whether there is a tick")
+		assert.Equal(t, slog.Default(), core.Logger(context.Background()), "the logger")
+		assert.Nil(t, core.Stopping(context.Background()), "the channel that Stopping returns")
+	}},
 	{rule: "OBS-3", name: "two-workers-do-not-mix", run: func(t *trial) {
 		log := newJournal()
 		var workers []core.Worker

@@ -22,6 +22,36 @@ var overlapCases = []kase{
 		until(t, o.next.Add(2*o.p))
 		o.counted(t, 0)
 	}},
+	{rule: "OBS-2", name: "slots-of-a-paused-worker-that-fall-due-while-stop-waits-for-its-run-are-skipped-as-paused", needs: pauses, run: func(t *trial) {
+		o := t.overlapping(core.Worker{}, func(p time.Duration) time.Duration { return 3*p + p/2 })
+		until(t, o.next.Add(o.p/4))
+		require.NoError(t, o.m.Pause(context.Background(), "w"))
+		until(t, o.next.Add(o.p+o.p/4))
+		require.NoError(t, t.stopping(o.m).within(3*o.p+t.soon()))
+		o.counted(t, 3)
+		assert.Equal(t, core.Skips{Paused: 3}, t.status(o.m, "w").Skips, "slots skipped: the worker was paused")
+	}},
+	{rule: "PER-5", name: "a-stop-during-a-run-whose-schedule-is-over-or-breaks-counts-no-overlap", needs: anySchedule, run: func(t *trial) {
+		p := t.period()
+		next := midway(t, p)
+		watch := &watcher{}
+		m := t.running(core.Options{Observers: []core.Observer{watch.see}})
+		for name, then := range map[string]func(time.Time) time.Time{"over": never, "broken": wayward["standing-still"]} {
+			t.must(m.Add(context.Background(), t.worker(name, endingAt(next.Add(p), p, then), func(context.Context) error {
+				if t.count(name) == 2 {
+					time.Sleep(2*p + p/2)
+				}
+				return nil
+			})), "Add")
+		}
+		until(t, next.Add(p+p/4))
+		require.NoError(t, t.stopping(m).within(3*p+t.soon()))
+		for _, name := range []string{"over", "broken"} {
+			ranSlots(t, name, series(next, p, 2), "its slots")
+			assert.Zero(t, watch.count(core.EventSkipped, name), "slots of %s that the observers are told of as skipped", name)
+			assert.Zero(t, t.status(m, name).Skips, "slots of %s that were skipped", name)
+		}
+	}},
 	{rule: "PER-8", name: "a-stop-during-a-run-of-a-worker-with-jitter-counts-each-overlap-once", needs: []core.Feature{core.FeatureJitter}, virtual: true, run: func(t *trial) {
 		o := t.overlapping(core.Worker{Jitter: t.period() * 3 / 4}, func(p time.Duration) time.Duration { return 3*p + p/2 })
 		t.eventually(2*o.p, "the run begins", func() bool { return t.count("w") == 1 })

@@ -149,6 +149,13 @@ var registrationCases = []kase{
 			return m.Add(context.Background(), t.worker("w", core.Every(t.period()), nil))
 		})
 		t.sleep(t.soon())
+		assert.Empty(t, listed(m), "the workers that are listed, while OnStart runs")
+		if t.features.Supports(core.FeatureTrigger) {
+			assert.ErrorIs(t, errOf(m.Trigger(context.Background(), "w")), core.ErrNotFound, "Trigger, while OnStart runs")
+		}
+		if t.features.Supports(core.FeatureRemove) {
+			assert.ErrorIs(t, m.Remove(context.Background(), "w"), core.ErrNotFound, "Remove, while OnStart runs")
+		}
 		g.open()
 		require.NoError(t, add.within(t.soon()), "the first goes on")
 		require.ErrorIs(t, again.within(t.soon()), core.ErrDuplicate)

@@ -93,6 +93,27 @@ var startHookCases = []kase{
 		require.ErrorIs(t, start.within(t.soon()), errBoom, "Start returns the error of the hook")
 		require.NoError(t, stop.within(t.soon()))
 	}},
+	{rule: "STA-3", name: "an-on-start-that-succeeds-while-stop-waits-starts-nothing", needs: hooks, run: func(t *trial) {
+		g := t.gate("OnStart of first")
+		defer g.open()
+		d := t.diary()
+		first := d.hooked(t.worker("first", core.Every(t.period()), nil))
+		first.OnStart = g.stubborn
+		m := t.open(core.Options{StopGrace: t.period()})
+		require.NoError(t, m.Add(context.Background(), first))
+		if t.features.Supports(core.FeatureLongRunning) {
+			require.NoError(t, m.Add(context.Background(), t.worker("long", nil, nil)))
+		}
+		start := t.call("Start", func() error { return m.Start(context.Background()) })
+		g.await()
+		stop := t.stopping(m)
+		g.open()
+		require.ErrorIs(t, start.within(t.soon()), core.ErrStopped, "the Start that Stop has ended")
+		require.NoError(t, stop.within(t.soon()))
+		t.sleep(2 * t.period())
+		assert.Zero(t, t.begun(), "runs")
+		assert.Equal(t, []string{"stop first"}, d.read(), "hooks, but for OnStart of the first")
+	}},
 	{rule: "STA-3", name: "a-manager-that-failed-to-start-takes-no-worker", needs: hooks, run: func(t *trial) {
 		m := t.open(core.Options{})
 		w := t.worker("w", core.Every(t.period()), nil)

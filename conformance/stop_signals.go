@@ -23,6 +23,11 @@ var stopSignalCases = []kase{
 		require.NoError(t, t.stopping(m).within(t.soon()), "Stop does not wait for the backoff of three periods")
 		t.sleep(4 * t.period())
 		require.Equal(t, 1, t.count("w"), "attempts: none is made after Stop")
+		s := t.status(m, "w")
+		require.NotNil(t, s.Last, "the last run in the status")
+		assert.Equal(t, core.Cancelled, s.Last.Outcome, "the outcome of the run whose attempts Stop has ended")
+		assert.Zero(t, s.Failures, "failures")
+		assert.EqualValues(t, 1, s.Cancelled, "runs that were cancelled")
 	}},
 	{rule: "STP-7", name: "no-wait-follows-an-attempt-that-fails-while-stop-waits", needs: []core.Feature{core.FeatureRetry}, run: func(t *trial) {
 		g := t.gate("w")
