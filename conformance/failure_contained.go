@@ -3,9 +3,12 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -210,6 +213,94 @@ func (t *trial) observerCrashes(c crash) {
 	assert.ErrorIs(t, failing.Last.Err, errBoom, "its error is its own")
 	assert.EqualValues(t, failing.Runs, watch.count(core.EventEnded, "failing"), "ends of its runs that the next observer is told of")
 }
+
+func init() { groups = append(groups, clockPanicCases, panicValueCases) }
+
+// clockPanicCases are about an Options.Now that panics.
+var clockPanicCases = []kase{
+	{rule: "ERR-3", name: "a-panic-in-options-now-after-start-is-logged-once-and-time-goes-on", needs: []core.Feature{core.FeatureClock}, virtual: true, run: func(t *trial) {
+		var broken atomic.Bool
+		log, p := newJournal(), t.period()
+		next := midway(t, p)
+		t.clock.jump(10 * time.Second)
+		m := t.running(core.Options{Logger: slog.New(log), Now: func() time.Time {
+			if broken.Load() {
+				explode()
+			}
+			return t.clock.Now()
+		}}, t.worker("w", core.Every(p), nil))
+		until(t, next.Add(p/4))
+		broken.Store(true)
+		until(t, next.Add(3*p+p/4))
+		ranSlots(t, "w", series(next, p, 4), "by the clock as it was read last")
+		last := t.calls("w")[3]
+		assert.WithinDuration(t, last.tick.Slot, last.begin.Add(10*time.Second), t.slack(), "when the last run began, by that clock")
+		s := t.status(m, "w")
+		assert.EqualValues(t, 4, s.Runs, "runs")
+		assert.Zero(t, s.Skips, "slots skipped")
+		require.NoError(t, t.stopping(m).within(t.soon()))
+		records := slices.DeleteFunc(log.read(), func(r record) bool {
+			return r.level < slog.LevelError || !strings.Contains(r.String(), "conformance.explode")
+		})
+		assert.Len(t, records, 1, "records at level error that have the stack of the panic")
+	}},
+	{rule: "ERR-3", name: "a-panic-in-options-now-before-start-fails-start", needs: []core.Feature{core.FeatureClock}, virtual: true, run: func(t *trial) {
+		var broken atomic.Bool
+		m := t.open(core.Options{Now: func() time.Time {
+			if broken.Load() {
+				explode()
+			}
+			return t.clock.Now()
+		}})
+		require.NoError(t, m.Add(context.Background(), t.worker("w", core.Every(t.period()), nil)))
+		broken.Store(true)
+		t.isContained(t.call("Start", func() error { return m.Start(context.Background()) }).within(t.soon()), crashes[0], "")
+		t.sleep(2 * t.period())
+		assert.Zero(t, t.count("w"), "runs")
+	}},
+}
+
+// panicValueCases are panics with a value whose own methods do not return, and errors that
+// have one among several.
+var panicValueCases = []kase{
+	{rule: "ERR-2", name: "a-run-that-panics-with-a-value-that-cannot-be-printed-has-failed", run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("exits", core.Every(t.period()), func(context.Context) error { panic(exitingValue{}) }),
+			t.worker("panics", core.Every(t.period()), func(context.Context) error { panic(panickingValue{}) }))
+		for _, name := range []string{"exits", "panics"} {
+			s := t.awaitRuns(m, name, 2)
+			assert.Equal(t, core.Failed, s.Last.Outcome, "the outcome of %s", name)
+			assert.Contains(t, t.printed(s.Last.Err), "panic", "the error of %s", name)
+			var p *core.PanicError
+			require.ErrorAs(t, s.Last.Err, &p, "the error of %s", name)
+			<-t.apart("printing the value", func() { _ = fmt.Sprint(p.Value) })
+		}
+	}},
+	{rule: "ERR-2", name: "a-run-with-an-error-that-joins-one-whose-method-panics-has-failed", run: func(t *trial) {
+		m := t.running(core.Options{}, t.worker("first", core.Every(t.period()), func(context.Context) error { return errors.Join((*lostMailError)(nil), errBoom) }),
+			t.worker("second", core.Every(t.period()), func(context.Context) error { return errors.Join(errBoom, wildIsError{}) }))
+		for name, method := range map[string]string{"first": "the Error method of *conformance.lostMailError", "second": "the Is method of conformance.wildIsError"} {
+			s := t.awaitRuns(m, name, 2)
+			assert.Equal(t, core.Failed, s.Last.Outcome, "the outcome of %s", name)
+			assert.Contains(t, t.printed(s.Last.Err), method, "the error of %s", name)
+		}
+	}},
+	{rule: "ERR-5", name: "a-permanent-error-among-several-that-are-joined-ends-the-attempts", needs: retries, run: func(t *trial) {
+		w := t.worker("w", core.Every(2*t.period()), func(context.Context) error { return errors.Join(errBoom, core.Permanent(errHopeless)) })
+		w.Retry = core.Retry{MaxAttempts: 3, Backoff: core.Constant(t.period() / 20)}
+		m := t.running(core.Options{}, w)
+		t.awaitRuns(m, "w", 1)
+		t.sleep(t.period() / 2)
+		assert.Equal(t, 1, t.count("w"), "attempts")
+	}},
+}
+
+type (
+	exitingValue   struct{}
+	panickingValue struct{}
+)
+
+func (exitingValue) String() string   { runtime.Goexit(); return "" }
+func (panickingValue) String() string { panic(panickingValue{}) }
 
 var removeHookPanicCase = kase{rule: "ERR-3", name: "a-panic-in-on-stop-does-not-hold-up-remove", needs: []core.Feature{core.FeatureHooks, core.FeatureRemove}, run: func(t *trial) {
 	w := t.worker("careless", core.Every(t.period()), nil)

@@ -60,7 +60,7 @@ var rules = []Rule{
 	{"CRN-3", "Period", "A fixed time that daylight saving skips runs once, at the first instant after the gap (several in one gap are one slot); a fixed time that it repeats runs once, the first time. Where the hour field begins with `*` the schedule simply follows real time."},
 	{"ERR-1", "Failure", `A run's error is logged, kept in the worker's status and handed to the error handler once, after the last attempt, and the next slot runs.`},
 	{"ERR-2", "Failure", `A panic, and a runtime.Goexit, is contained and treated as an error: a *PanicError with the value and the stack. Methods of user values are foreign code: Error, Unwrap, Is and As of an error (including typed nil pointers), String of a schedule, a Backoff. A panic in any of them is contained, on every engine.`},
-	{"ERR-3", "Failure", `A panic in a hook, a handler, a middleware or an observer is contained too. So is one in a slog.Handler, in a LogValue, or in the methods of an error that any of them returns.`},
+	{"ERR-3", "Failure", `A panic in a hook, a handler, a middleware or an observer is contained too. So is one in Options.Now, in a slog.Handler, in a LogValue, or in the methods of an error that any of them returns.`},
 	{"ERR-4", "Failure", `Timeout gives each attempt a deadline; a run that ignores it keeps its worker busy, and its later slots are skipped, never overlapped.`},
 	{"ERR-5", "Failure", `Retry repeats a failed attempt within its run, up to MaxAttempts, after a backoff, until Permanent(err) or success; the attempt's number is in the tick.`},
 	{"ERR-6", "Failure", `A run that ends because Stop cancelled it is cancelled, not failed.`},

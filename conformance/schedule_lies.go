@@ -39,9 +39,15 @@ var lieCases = []kase{
 		next := midway(t, p)
 		m := t.running(core.Options{})
 		lies := map[string]func(time.Time) time.Time{
-			"in-the-future":                    func(at time.Time) time.Time { return at.Add(time.Hour).Truncate(p) },
-			"no-slot":                          func(at time.Time) time.Time { return at.Add(-time.Second).Truncate(p).Add(time.Second) },
-			"the-zero-time":                    func(time.Time) time.Time { return time.Time{} },
+			"in-the-future": func(at time.Time) time.Time { return at.Add(time.Hour).Truncate(p) },
+			"no-slot":       func(at time.Time) time.Time { return at.Add(-time.Second).Truncate(p).Add(time.Second) },
+			"the-zero-time": func(time.Time) time.Time { return time.Time{} },
+			"wrong-before-a-slot": func(at time.Time) time.Time {
+				if after := at.Add(1); after.Equal(after.Truncate(p)) {
+					return at.Add(time.Hour)
+				}
+				return at.Truncate(p)
+			},
 			"long-ago":                         func(time.Time) time.Time { return at("2000-01-01T00:00:00Z").Add(-time.Hour) },
 			"before-the-first-that-was-missed": func(at time.Time) time.Time { return at.Add(-2000 * p).Truncate(p) },
 		}
@@ -54,6 +60,7 @@ var lieCases = []kase{
 		for name := range lies {
 			for _, slot := range slotsRun(t, name) {
 				assert.Equal(t, slot.Truncate(p), slot, "a time that %s has run is a slot of its schedule", name)
+				assert.False(t, slot.Before(next), "a slot that %s has run, %s, is before its start", name, slot)
 				assert.False(t, slot.After(t.clock.Now()), "a slot that %s has run, %s, is in the future", name, slot)
 			}
 			if s := t.status(m, name); s.State != core.StateBroken {
