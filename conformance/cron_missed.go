@@ -17,7 +17,7 @@ func init() { groups = append(groups, cronMissedCases) }
 // the next, over ends of months and years, and compare what was run and skipped with all
 // slots in between, one by one.
 var cronMissedCases = []kase{
-	{rule: "PER-7", name: "of-cron-schedules-of-all-kinds-the-latest-missed-slot-runs-and-each-other-is-counted", needs: crons, local: true, virtual: true, run: func(t *trial) {
+	{rule: "PER-7", name: "of-cron-schedules-of-all-kinds-the-latest-missed-slot-runs-and-each-other-is-counted", needs: crons, local: true, virtual: true, slow: true, run: func(t *trial) {
 		exprs := map[string][]string{
 			"UTC": {
 				"30 2 * * *", "15,45 1-3 * * SUN", "0 12 13 * FRI", "0 0 29 2 *", "0 0 31 * *", "59 23 31 12 *", "0 0 1 1 *",

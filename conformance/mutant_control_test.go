@@ -66,7 +66,7 @@ var removeMutants = []mutant{
 			return m.Manager.Add(ctx, w)
 		}
 	})},
-	{name: "remove-of-nobody-is-fine", breaks: []string{"CTL-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "remove-of-nobody-is-fine", breaks: []string{"CTL-1", "REG-4"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.remove = func(ctx context.Context, name string) error {
 			if err := m.Manager.Remove(ctx, name); !errors.Is(err, core.ErrNotFound) || m.worker(name).Name != "" {
 				return err

@@ -92,7 +92,7 @@ func isWild(err error) bool {
 		defer close(done)
 		defer func() { _ = recover() }()
 		_ = err.Error()
-		errors.Is(err, errBoom)
+		errors.Is(err, context.DeadlineExceeded) // errBoom may come before what is wild
 		var p *core.PanicError
 		errors.As(err, &p)
 		wild = false

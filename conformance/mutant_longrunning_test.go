@@ -14,7 +14,7 @@ func init() {
 }
 
 var longRunningMutants = []mutant{
-	{name: "a-long-running-worker-that-is-added-late-sleeps", breaks: []string{"LNG-1", "REG-2"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-long-running-worker-that-is-added-late-sleeps", breaks: []string{"LNG-1", "REG-2", "ERR-7", "REG-3"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.add = func(ctx context.Context, w core.Worker) error {
 			if !m.started.Load() || w.Schedule != nil || w.Run == nil {
 				return m.Manager.Add(ctx, w)
@@ -38,23 +38,23 @@ var longRunningMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "a-long-running-worker-is-cancelled-when-stop-has-no-more-time", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrStopping) })},
+	{name: "a-long-running-worker-is-cancelled-when-stop-has-no-more-time", breaks: []string{"LNG-1", "OBS-2"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrStopping) })},
 	{name: "a-long-running-worker-that-is-removed-goes-on-for-a-while", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrRemoved) })},
 	{name: "a-long-running-worker-that-is-paused-goes-on-for-a-while", breaks: []string{"LNG-1"}, open: stubbornly(func(cause error) bool { return errors.Is(cause, core.ErrPaused) })},
-	{name: "a-long-running-worker-is-not-told-why", breaks: []string{"LNG-1"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+	{name: "a-long-running-worker-is-not-told-why", breaks: []string{"LNG-1", "OBS-2"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
 		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
 		return run(inner)
 	})},
-	{name: "the-end-of-a-long-running-worker-is-a-failure", breaks: []string{"LNG-1"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
+	{name: "the-end-of-a-long-running-worker-is-a-failure", breaks: []string{"LNG-1", "OBS-2"}, open: lingering(func(ctx context.Context, run func(context.Context) error) error {
 		err := run(ctx)
 		if err != nil && ctx.Err() != nil {
 			return &core.PanicError{Value: err}
 		}
 		return err
 	})},
-	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "the-end-of-a-long-running-worker-is-a-cut-off", breaks: []string{"LNG-1", "OBS-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		cutOff := func(err error, name string) error {
 			if w := m.worker(name); err == nil && name != "" && w.Schedule == nil {
 				return &core.StopError{CutOff: []string{name}, Err: context.DeadlineExceeded}
@@ -102,7 +102,7 @@ var longRunningMutants = []mutant{
 		}
 	})},
 
-	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2", "OBS-1"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
+	{name: "a-long-running-worker-that-fails-is-done", breaks: []string{"LNG-2", "LNG-1", "ERR-2", "OBS-1", "OBS-2"}, open: tweaked(func(w *core.Worker) { // LNG-1: it has no backoff to be paused in
 		if w.Schedule == nil && w.Timeout == 0 {
 			w.Retry.MaxAttempts = 1
 		}

@@ -31,7 +31,7 @@ var middlewareMutants = []mutant{
 		}
 	}, nil)},
 	{name: "the-managers-attempt-middleware-is-left-out", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) { o.AttemptMiddleware = nil })},
-	{name: "attempt-middleware-wraps-the-run", breaks: []string{"OBS-4"}, open: tweaked(func(w *core.Worker) {
+	{name: "attempt-middleware-wraps-the-run", breaks: []string{"OBS-4", "OBS-2"}, open: tweaked(func(w *core.Worker) {
 		if !hasNil(w.AttemptMiddleware) {
 			w.Middleware, w.AttemptMiddleware = append(w.Middleware, w.AttemptMiddleware...), nil
 		}
@@ -47,8 +47,8 @@ var middlewareMutants = []mutant{
 	{name: "only-the-two-outermost-middleware", breaks: []string{"OBS-4"}, open: tweaked(nil, func(o *core.Options) {
 		o.Middleware = o.Middleware[:min(2, len(o.Middleware))]
 	})},
-	{name: "no-middleware-for-triggered-runs", breaks: []string{"OBS-4"}, open: exempting(func(tick core.Tick) bool { return tick.Manual != "" })},
-	{name: "no-middleware-after-the-first-run", breaks: []string{"OBS-4"}, open: func(opts core.Options) (core.Manager, error) {
+	{name: "no-middleware-for-triggered-runs", breaks: []string{"OBS-4", "OBS-2"}, open: exempting(func(tick core.Tick) bool { return tick.Manual != "" })},
+	{name: "no-middleware-after-the-first-run", breaks: []string{"OBS-4", "OBS-2"}, open: func(opts core.Options) (core.Manager, error) {
 		seen := map[string]string{}
 		var mu sync.Mutex
 		return exempting(func(tick core.Tick) bool {
@@ -61,13 +61,13 @@ var middlewareMutants = []mutant{
 			return again && id != tick.ID()
 		})(opts)
 	}},
-	{name: "middleware-wraps-each-attempt", breaks: []string{"OBS-4"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
+	{name: "middleware-wraps-each-attempt", breaks: []string{"OBS-4", "OBS-2"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
 		return wrapped(ctx, middleware, run)
 	})},
-	{name: "what-middleware-puts-into-the-context-is-lost", breaks: []string{"OBS-4"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
+	{name: "what-middleware-puts-into-the-context-is-lost", breaks: []string{"OBS-4", "OBS-2"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
 		return wrapped(ctx, middleware, func(context.Context) error { return run(ctx) })
 	})},
-	{name: "next-does-not-wait-for-the-run", breaks: []string{"OBS-4", "ERR-3"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
+	{name: "next-does-not-wait-for-the-run", breaks: []string{"OBS-4", "ERR-3", "OBS-2"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
 		if len(middleware) == 0 {
 			return run(ctx)
 		}
@@ -84,7 +84,7 @@ var middlewareMutants = []mutant{
 		}
 		return <-result
 	})},
-	{name: "what-middleware-returns-is-ignored", breaks: []string{"OBS-4", "ERR-2", "ERR-3"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
+	{name: "what-middleware-returns-is-ignored", breaks: []string{"OBS-4", "ERR-2", "ERR-3", "OBS-2"}, open: chaining(func(ctx context.Context, middleware []core.Middleware, run func(context.Context) error) error {
 		var result error
 		if err := wrapped(ctx, middleware, func(ctx context.Context) error {
 			result = run(ctx)

@@ -15,7 +15,7 @@ func init() { mutants = append(mutants, misfireMutants, jitterMutants) }
 var misfireMutants = []mutant{
 	{name: "always-runs-the-latest", breaks: []string{"PER-7"}, open: tweaked(misfiring(core.RunLatest), nil)},
 	{name: "never-runs-what-was-missed", breaks: []string{"PER-7"}, open: tweaked(misfiring(core.SkipMissed), nil)},
-	{name: "ignores-max-late", breaks: []string{"PER-7"}, open: tweaked(func(w *core.Worker) { w.MaxLate = 0 }, nil)},
+	{name: "ignores-max-late", breaks: []string{"PER-7", "REG-3"}, open: tweaked(func(w *core.Worker) { w.MaxLate = 0 }, nil)},
 	{name: "does-not-count-what-was-missed", breaks: []string{"PER-7", "OBS-2"}, open: wrong(faults{
 		due: func(e *wrongEngine, job *core.Job, slot time.Time, _ core.Slots) { e.deliver(job, slot, core.Slots{}) },
 	})},
@@ -105,7 +105,7 @@ var jitterMutants = []mutant{
 			e.later(left(job), job, slot, missed)
 		},
 	})},
-	{name: "has-twice-the-jitter", breaks: []string{"PER-8"}, open: wrong(faults{
+	{name: "has-twice-the-jitter", breaks: []string{"PER-8", "OBS-2"}, open: wrong(faults{
 		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			e.later(job.Worker().Jitter, job, slot, missed)
 		},
@@ -124,7 +124,7 @@ var jitterMutants = []mutant{
 			e.later(wait, job, slot, missed)
 		},
 	})},
-	{name: "moves-the-slot-by-the-jitter", breaks: []string{"PER-8", "PER-1"}, open: wrong(faults{
+	{name: "moves-the-slot-by-the-jitter", breaks: []string{"PER-8", "PER-1", "OBS-2"}, open: wrong(faults{
 		due: func(e *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			if job.Misfire(slot, missed) {
 				job.Go(context.Background(), job.Tick(slot.Add(job.Jitter())), nil)

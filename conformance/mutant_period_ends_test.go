@@ -12,7 +12,7 @@ func init() { mutants = append(mutants, endMutants, delayMutants) }
 
 // PER-9.
 var endMutants = []mutant{
-	{name: "papers-over-a-schedule-that-does-not-advance", breaks: []string{"PER-9", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
+	{name: "papers-over-a-schedule-that-does-not-advance", breaks: []string{"PER-9", "OBS-1", "PER-5"}, open: swapped(func(w core.Worker) core.Schedule {
 		return users(w, func(after, slot time.Time) time.Time {
 			if !slot.IsZero() && !slot.After(after) {
 				return after.Add(time.Second)
@@ -38,7 +38,7 @@ var endMutants = []mutant{
 			}
 		},
 	})},
-	{name: "begins-anew-when-a-schedule-is-over", breaks: []string{"PER-9", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
+	{name: "begins-anew-when-a-schedule-is-over", breaks: []string{"PER-9", "OBS-1", "PER-5"}, open: swapped(func(w core.Worker) core.Schedule {
 		return users(w, func(after, slot time.Time) time.Time {
 			if slot.IsZero() {
 				return after.Add(time.Minute)
@@ -46,7 +46,7 @@ var endMutants = []mutant{
 			return slot
 		})
 	})},
-	{name: "forgets-workers-that-are-done", breaks: []string{"PER-9", "OBS-1"}, open: func(opts core.Options) (core.Manager, error) {
+	{name: "forgets-workers-that-are-done", breaks: []string{"PER-9", "OBS-1", "PER-5"}, open: func(opts core.Options) (core.Manager, error) {
 		m, err := native.New(native.Config{}, opts)
 		return forgetsDone{m}, err
 	}},

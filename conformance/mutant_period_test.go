@@ -14,7 +14,7 @@ func init() { mutants = append(mutants, periodMutants) }
 
 // PER-1 to PER-6.
 var periodMutants = []mutant{
-	{name: "counts-long-periods-from-its-start", breaks: []string{"PER-1"}, open: swapped(func(w core.Worker) core.Schedule {
+	{name: "counts-long-periods-from-its-start", breaks: []string{"PER-1", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
 		if i, ok := w.Schedule.(core.Interval); ok && i.Period() > 6*time.Hour {
 			return i.Offset(time.Duration(time.Now().UnixNano() % int64(i.Period())))
 		}
@@ -26,13 +26,13 @@ var periodMutants = []mutant{
 		}
 		return nil
 	})},
-	{name: "ignores-a-negative-offset", breaks: []string{"PER-1"}, open: swapped(func(w core.Worker) core.Schedule {
+	{name: "ignores-a-negative-offset", breaks: []string{"PER-1", "OBS-1"}, open: swapped(func(w core.Worker) core.Schedule {
 		if i, ok := w.Schedule.(core.Interval); ok && strings.Contains(i.String(), "offset -") {
 			return i.Offset(0)
 		}
 		return nil
 	})},
-	{name: "slots-in-the-hosts-zone", breaks: []string{"PER-1", "CRN-2", "OBS-3"}, open: wrong(faults{
+	{name: "slots-in-the-hosts-zone", breaks: []string{"PER-1", "CRN-2", "OBS-3", "OBS-2"}, open: wrong(faults{
 		due: func(_ *wrongEngine, job *core.Job, slot time.Time, missed core.Slots) {
 			tick := job.Tick(slot)
 			tick.Slot = slot.In(time.FixedZone("host", 9*60*60))
@@ -75,7 +75,7 @@ var periodMutants = []mutant{
 			e.deliver(job, slot, missed)
 		},
 	})},
-	{name: "takes-its-clock-for-right", breaks: []string{"PER-2"}, open: wrong(faults{
+	{name: "takes-its-clock-for-right", breaks: []string{"PER-2", "ERR-3"}, open: wrong(faults{
 		now: func(now func() time.Time) func() time.Time {
 			wrong := time.Until(now())
 			return func() time.Time { return now().Add(-wrong) }

@@ -40,7 +40,7 @@ var registrationMutants = []mutant{
 		}
 	})},
 
-	{name: "add-does-not-wait-for-on-start", breaks: []string{"REG-2", "STP-4", "ERR-3"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "add-does-not-wait-for-on-start", breaks: []string{"REG-2", "STP-4", "ERR-3", "REG-4"}, open: altering(func(a *altered, _ *core.Options) {
 		a.add = func(ctx context.Context, w core.Worker) error {
 			hook := w.OnStart
 			if hook == nil || w.Disabled || !a.started.Load() {

@@ -166,7 +166,7 @@ var triggerMutants = []mutant{
 			return tick, err
 		}
 	})},
-	{name: "a-trigger-waits-for-its-run", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-trigger-waits-for-its-run", breaks: []string{"CTL-3", "OBS-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			tick, err := m.Manager.Trigger(ctx, name)
 			if _, inside := core.TickFrom(ctx); err == nil && !inside && m.worker(name).Schedule != nil {
@@ -180,7 +180,7 @@ var triggerMutants = []mutant{
 			return tick, err
 		}
 	})},
-	{name: "a-trigger-returns-another-tick-than-runs", breaks: []string{"CTL-3"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-trigger-returns-another-tick-than-runs", breaks: []string{"CTL-3", "OBS-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.trigger = func(ctx context.Context, name string) (core.Tick, error) {
 			tick, err := m.Manager.Trigger(ctx, name)
 			if err == nil && m.worker(name).Schedule != nil {
@@ -247,7 +247,7 @@ var triggerMutants = []mutant{
 }
 
 var pauseMutants = []mutant{
-	{name: "a-resume-makes-up-for-the-pause", breaks: []string{"CTL-4"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "a-resume-makes-up-for-the-pause", breaks: []string{"CTL-4", "OBS-2"}, open: meddling(func(m *meddler, _ *core.Options) {
 		m.resume = func(ctx context.Context, name string) error {
 			err := m.Manager.Resume(ctx, name)
 			if s := m.status(name); err == nil && s.Skips.Paused > 0 {
@@ -315,7 +315,7 @@ var pauseMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "pauses-are-counted", breaks: []string{"CTL-4", "OBS-1"}, open: meddling(func(m *meddler, _ *core.Options) {
+	{name: "pauses-are-counted", breaks: []string{"CTL-4", "OBS-1", "REG-3"}, open: meddling(func(m *meddler, _ *core.Options) {
 		pauses := map[string]int{}
 		m.pause = func(ctx context.Context, name string) error {
 			m.mu.Lock()
@@ -335,7 +335,7 @@ var pauseMutants = []mutant{
 			return m.Manager.Resume(ctx, name)
 		}
 	})},
-	{name: "a-paused-worker-is-shown-as-idle", breaks: []string{"CTL-4", "OBS-1"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "a-paused-worker-is-shown-as-idle", breaks: []string{"CTL-4", "OBS-1", "REG-3"}, open: altering(func(a *altered, _ *core.Options) {
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
 			for i, w := range list {

@@ -74,7 +74,7 @@ var startMutants = []mutant{
 			return a.Manager.Start(ctx)
 		}
 	})},
-	{name: "a-failed-start-may-be-tried-again", breaks: []string{"STA-2", "STA-3"}, open: altering(func(a *altered, opts *core.Options) {
+	{name: "a-failed-start-may-be-tried-again", breaks: []string{"STA-2", "STA-3", "STA-4"}, open: altering(func(a *altered, opts *core.Options) {
 		var failed atomic.Bool
 		a.start = func(ctx context.Context) error {
 			if failed.Load() && !a.stopped.Load() {

@@ -17,6 +17,27 @@ func init() { mutants = append(mutants, stateMutants, removeHookMutants, longEnd
 var stateMutants = []mutant{
 	{name: "takes-an-unknown-scope", breaks: []string{"REG-3"}, open: tweaked(func(w *core.Worker) { w.Scope = min(w.Scope, core.PerInstance) }, nil)},
 	{name: "takes-an-unknown-misfire-policy", breaks: []string{"REG-3"}, open: tweaked(func(w *core.Worker) { w.Misfire = min(w.Misfire, core.SkipMissed) }, nil)},
+	{name: "takes-a-negative-jitter", breaks: []string{"REG-3"}, open: tweaked(func(w *core.Worker) { w.Jitter = max(w.Jitter, 0) }, nil)},
+	{name: "takes-a-negative-number-of-attempts", breaks: []string{"REG-3"}, open: tweaked(func(w *core.Worker) { w.Retry.MaxAttempts = max(w.Retry.MaxAttempts, 0) }, nil)},
+	{name: "goes-back-to-1970-when-options-now-panics", breaks: []string{"ERR-3"}, open: tweaked(nil, func(o *core.Options) {
+		now := o.Now
+		o.Now = func() (t time.Time) {
+			defer func() {
+				if recover() != nil {
+					t = time.Unix(0, 0)
+				}
+			}()
+			return now()
+		}
+	})},
+	{name: "does-not-tell-observers-why-a-run-is-made", breaks: []string{"OBS-2"}, open: tweaked(nil, func(o *core.Options) {
+		for i, observer := range o.Observers {
+			o.Observers[i] = func(e core.Event) {
+				e.Cause = core.CauseNone
+				observer(e)
+			}
+		}
+	})},
 	{name: "a-timeout-is-a-context-error-alone", breaks: []string{"ERR-4"}, open: showingLast(func(l *core.LastRun) {
 		if l.Err != nil && !isWild(l.Err) && errors.Is(l.Err, core.ErrTimeout) {
 			l.Err = context.DeadlineExceeded
@@ -55,7 +76,7 @@ var stateMutants = []mutant{
 			w.State = core.StateIdle
 		}
 	})},
-	{name: "shows-a-slot-that-ran-as-the-next-after-a-jump-back", breaks: []string{"PER-11"}, open: altering(func(a *altered, o *core.Options) {
+	{name: "shows-a-slot-that-ran-as-the-next-after-a-jump-back", breaks: []string{"PER-11", "ERR-3"}, open: altering(func(a *altered, o *core.Options) {
 		now := o.Now
 		a.workers = func() []core.WorkerStatus {
 			list := a.Manager.Workers()
@@ -73,7 +94,7 @@ var stateMutants = []mutant{
 		}
 		return true
 	})},
-	{name: "tells-the-observers-of-one-attempt", breaks: []string{"ERR-5"}, open: telling(func(e *core.Event) bool {
+	{name: "tells-the-observers-of-one-attempt", breaks: []string{"ERR-5", "OBS-2"}, open: telling(func(e *core.Event) bool {
 		e.Result.Attempts = min(e.Result.Attempts, 1)
 		return true
 	})},

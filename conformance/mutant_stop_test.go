@@ -69,7 +69,7 @@ var stopMutants = []mutant{
 			return err
 		}
 	})},
-	{name: "runs-one-more-slot-after-stop", breaks: []string{"STP-1"}, open: altering(func(a *altered, opts *core.Options) {
+	{name: "runs-one-more-slot-after-stop", breaks: []string{"STP-1", "ERR-3"}, open: altering(func(a *altered, opts *core.Options) {
 		runs := a.remember()
 		a.stop = func(ctx context.Context) error {
 			var next string
@@ -106,7 +106,7 @@ var stopMutants = []mutant{
 			return nil
 		}
 	})},
-	{name: "cancels-several-runs-at-once", breaks: []string{"STP-2", "STP-3", "STP-5"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "cancels-several-runs-at-once", breaks: []string{"STP-2", "STP-3", "STP-5", "PER-5"}, open: altering(func(a *altered, _ *core.Options) {
 		a.stop = func(ctx context.Context) error {
 			if ctx == nil || a.busy() < 2 {
 				return a.Manager.Stop(ctx)
@@ -116,7 +116,7 @@ var stopMutants = []mutant{
 			return a.Manager.Stop(ended)
 		}
 	})},
-	{name: "reports-every-stop-that-waited", breaks: []string{"STP-2"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "reports-every-stop-that-waited", breaks: []string{"STP-2", "PER-5"}, open: altering(func(a *altered, _ *core.Options) {
 		a.stop = func(ctx context.Context) error {
 			var waited []string
 			for _, w := range a.Manager.Workers() {
@@ -173,10 +173,10 @@ var stopMutants = []mutant{
 		}
 	})},
 
-	{name: "does-not-say-why-it-cancels", breaks: []string{"STP-3", "STP-4", "LNG-1"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "does-not-say-why-it-cancels", breaks: []string{"STP-3", "STP-4", "LNG-1", "OBS-2"}, open: altering(func(a *altered, _ *core.Options) {
 		a.around(func(ctx context.Context, run func(context.Context) error) error { return run(taciturn{ctx}) })
 	})},
-	{name: "never-cancels", breaks: []string{"STP-3", "STP-4", "STP-5", "STP-6", "ERR-6", "ERR-7", "CTL-1", "CTL-5", "LNG-1"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "never-cancels", breaks: []string{"STP-3", "STP-4", "STP-5", "STP-6", "ERR-6", "ERR-7", "CTL-1", "CTL-5", "LNG-1", "OBS-2"}, open: altering(func(a *altered, _ *core.Options) {
 		a.around(func(ctx context.Context, run func(context.Context) error) error {
 			if _, ok := ctx.Deadline(); ok {
 				return run(ctx)
@@ -242,7 +242,7 @@ var stopMutants = []mutant{
 			return a.Manager.Stop(context.WithoutCancel(ctx))
 		}
 	})},
-	{name: "a-stop-waits-for-start", breaks: []string{"STP-4"}, open: altering(func(a *altered, _ *core.Options) {
+	{name: "a-stop-waits-for-start", breaks: []string{"STP-4", "STA-3"}, open: altering(func(a *altered, _ *core.Options) {
 		a.stop = func(ctx context.Context) error {
 			a.await(ctx, func() bool { return !a.starting.Load() || a.started.Load() })
 			return a.Manager.Stop(ctx)
