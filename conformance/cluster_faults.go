@@ -76,25 +76,3 @@ func (n *node) failJoins(connects, heartbeats int) {
 	n.c.has("FailJoins", n.c.faults.FailJoins != nil)
 	n.c.faults.FailJoins(n.name, connects, heartbeats)
 }
-
-// checkpoint returns a function that has the broker go back to the present records.
-func (c *cluster) checkpoint() (rewind func()) {
-	c.has("Checkpoint", c.faults.Checkpoint != nil)
-	rewind = c.faults.Checkpoint()
-	return func() {
-		c.rec.Happened(history.BrokerLost)
-		c.note("the broker has lost its last writes")
-		rewind()
-	}
-}
-
-// overwrite puts other bytes in the place of a worker's lease record.
-func (c *cluster) overwrite(worker, record string) (restore func()) {
-	c.has("Overwrite", c.faults.Overwrite != nil)
-	c.note("the lease record of %s is overwritten", worker)
-	restore = c.faults.Overwrite(worker, []byte(record))
-	return func() {
-		c.note("the lease record of %s is put back", worker)
-		restore()
-	}
-}
