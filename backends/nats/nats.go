@@ -27,16 +27,16 @@ func NewEngine(cfg Config) (core.ClusterEngine, error) {
 }
 
 // ledger returns the configuration of the engine's ledger.
-func (cfg Config) ledger() (ledger.Config, error) {
-	if err := cfg.check(); err != nil {
+func (c Config) ledger() (ledger.Config, error) {
+	if err := c.check(); err != nil {
 		return ledger.Config{}, err
 	}
-	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
+	c.Lease = cmp.Or(c.Lease, DefaultLease)
 	return ledger.Config{
 		Name:  "nats",
-		Store: newStore(cfg),
-		Lease: cfg.Lease,
-		Loses: cfg.loses(),
+		Store: newStore(c),
+		Lease: c.Lease,
+		Loses: c.loses(),
 	}, nil
 }
 
