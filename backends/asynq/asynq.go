@@ -124,16 +124,24 @@ func New(cfg Config, opts core.Options) (core.Manager, error) {
 }
 
 func newManager(cfg Config, opts core.Options, target func(Config) (target, error)) (core.Manager, error) {
-	if limit := opts.MaxConcurrent; limit > 0 && cfg.Concurrency > 0 && limit != cfg.Concurrency {
-		return nil, refuse("Concurrency", fmt.Errorf("%d, but core.Options.MaxConcurrent is %d: they say the same, and one is enough", cfg.Concurrency, limit))
+	if err := sameLimit(&cfg, &opts); err != nil {
+		return nil, err
 	}
-	cfg.Concurrency = cmp.Or(cfg.Concurrency, max(opts.MaxConcurrent, 0))
 	engine, err := newEngine(cfg, target)
 	if err != nil {
 		return nil, err
 	}
-	opts.MaxConcurrent = cfg.Concurrency
 	return core.NewManager(engine, opts), nil
+}
+
+// sameLimit makes Concurrency and MaxConcurrent equal. It refuses two different limits.
+func sameLimit(cfg *Config, opts *core.Options) error {
+	if limit := opts.MaxConcurrent; limit > 0 && cfg.Concurrency > 0 && limit != cfg.Concurrency {
+		return refuse("Concurrency", fmt.Errorf("%d, but core.Options.MaxConcurrent is %d: they say the same, and one is enough", cfg.Concurrency, limit))
+	}
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, max(opts.MaxConcurrent, 0))
+	opts.MaxConcurrent = cfg.Concurrency
+	return nil
 }
 
 // NewEngine returns the engine alone, for those who wrap it.

@@ -18,6 +18,9 @@ func NewOver(cfg Config, open func() redis.UniversalClient, opts core.Options) (
 
 // NewLinked is NewOver with something between the engine and its store.
 func NewLinked(cfg Config, open func() redis.UniversalClient, link func(ledger.Store) ledger.Store, opts core.Options) (core.Manager, error) {
+	if err := sameLimit(&cfg, &opts); err != nil {
+		return nil, err
+	}
 	ledgers, err := ledgerConfig(cfg, func(Config) (target, error) { return target{open: open, address: "memory"}, nil })
 	if err != nil {
 		return nil, err
