@@ -78,22 +78,33 @@ func (s *rowStore) WriteLease(ctx context.Context, w ledger.Write) (ledger.State
 	if w.Guarded {
 		expected[s.key("control", w.Worker)] = w.Control
 	}
-	return s.write(ctx, s.key("lease", w.Worker), w, expected)
+	version, err := s.write(ctx, s.key("lease", w.Worker), w, expected)
+	state := s.state(w.Worker)
+	if err == nil { // somebody may have written since
+		state.Lease = ledger.Entry{Value: w.Value, Rev: version}
+	}
+	return state, err
 }
 
 func (s *rowStore) WriteControl(ctx context.Context, w ledger.Write) (ledger.State, error) {
 	k := s.key("control", w.Worker)
-	return s.write(ctx, k, w, map[key]uint64{k: w.Rev})
+	version, err := s.write(ctx, k, w, map[key]uint64{k: w.Rev})
+	state := s.state(w.Worker)
+	if err == nil {
+		state.Control = ledger.Entry{Value: w.Value, Rev: version}
+	}
+	return state, err
 }
 
-func (s *rowStore) write(ctx context.Context, k key, w ledger.Write, expected map[key]uint64) (ledger.State, error) {
+func (s *rowStore) write(ctx context.Context, k key, w ledger.Write, expected map[key]uint64) (version uint64, err error) {
 	if err := ctx.Err(); err != nil {
-		return ledger.State{}, err
+		return 0, err
 	}
-	if !s.db.write(k, w.Value, expected) {
-		return s.state(w.Worker), ledger.ErrConflict
+	version, ok := s.db.write(k, w.Value, expected)
+	if !ok {
+		return 0, ledger.ErrConflict
 	}
-	return s.state(w.Worker), nil
+	return version, nil
 }
 
 func (s *rowStore) Beat(ctx context.Context, instance string, roster []byte) (ledger.Pulse, error) {
@@ -148,18 +159,18 @@ func (d *database) read(k key) row {
 	return d.rows[k]
 }
 
-// write writes a row if the versions of some rows are as expected.
-func (d *database) write(k key, value []byte, expected map[key]uint64) bool {
+// write writes a row if the versions of some rows are as expected, and returns its version.
+func (d *database) write(k key, value []byte, expected map[key]uint64) (version uint64, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for other, version := range expected {
 		if d.rows[other].version != version {
-			return false
+			return 0, false
 		}
 	}
 	d.last++
 	d.rows[k] = row{bytes.Clone(value), d.last, time.Now()}
-	return true
+	return d.last, true
 }
 
 func (d *database) remove(k key) {

@@ -116,7 +116,9 @@ func brokenQueue(wrong func(*brokenDispatcher)) DispatcherBroker {
 }
 
 func (d *brokenDispatcher) Start(ctx context.Context, host core.Host, in ledger.Inbox) error {
+	d.mu.Lock() // other instances' mutants look at it
 	d.in = in
+	d.mu.Unlock()
 	if d.start != nil {
 		return d.start(ctx, host, d)
 	}
@@ -380,6 +382,7 @@ var dispatchMutants = []dispatchMutant{
 			err := d.QueueDispatcher.Start(context.WithoutCancel(ctx), host, in)
 			if ctx.Err() != nil { // nobody waits for it any more
 				_ = d.QueueDispatcher.Stop(context.Background())
+				return context.Cause(ctx)
 			}
 			return err
 		}

@@ -86,9 +86,9 @@ type consumer struct {
 	closed  atomic.Bool // the Inbox is
 	asked   atomic.Int64
 	answer  atomic.Pointer[answer]
-	running bool // Start has succeeded, and Stop was not called
-	opened  bool // the store is
-	dead    bool // it was cut off
+	running atomic.Bool // Start has succeeded, and Stop was not called
+	opened  bool        // the store is
+	dead    bool        // it was cut off
 }
 
 // Answers.
@@ -147,7 +147,7 @@ func (t *dispatchTrial) starts(n int) []*consumer {
 
 func (c *consumer) start(ctx context.Context) error {
 	err := c.d.Start(ctx, c.host, c)
-	c.running = err == nil
+	c.running.Store(err == nil) // a Start that hangs may return after the case has ended
 	return err
 }
 
@@ -162,8 +162,7 @@ func (c *consumer) mustStart() *consumer {
 func (c *consumer) stop(patience time.Duration) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if c.running {
-		c.running = false
+	if c.running.Swap(false) {
 		err = c.d.Stop(ctx)
 	}
 	if c.opened {
