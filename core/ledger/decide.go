@@ -208,12 +208,12 @@ func (e *engine) reserve() bool {
 	return false
 }
 
-// leaveFor is how long an instance without room leaves a run that is due to others. Where
-// the records are read, they see only in the next sweep that a trigger or a tick that was
-// handed back is due.
+// leaveFor is how long an instance without room leaves a run that is due to others. With
+// a Watcher each of them knows at once. Without one they see only in the next sweep that a
+// trigger or a tick that was handed back is due.
 func (e *engine) leaveFor() time.Duration {
 	if e.watches {
-		return e.soon()
+		return e.soon() / 5
 	}
 	return e.loadEvery() + e.soon()
 }
