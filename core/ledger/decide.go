@@ -53,15 +53,21 @@ func (e *engine) process(c *candidate) {
 	}
 }
 
-// again has the candidate looked at after a while. c.mu is held.
+// again has the candidate looked at after a while, because something failed. c.mu is held.
 func (c *candidate) again() {
-	if c.retry != nil {
-		c.retry()
-	}
 	c.fails++
 	wait := min(c.e.pace()/100<<min(c.fails, 6), c.e.pace()/8)
 	if c.unread {
 		wait = c.e.cfg.Lease
+	}
+	c.lookAfter(wait)
+}
+
+// lookAfter has the candidate looked at after a time, in place of what an earlier call
+// asked for. c.mu is held.
+func (c *candidate) lookAfter(wait time.Duration) {
+	if c.retry != nil {
+		c.retry()
 	}
 	c.retry = c.e.timers.after(wait, func() { c.e.submit(c) })
 }
@@ -195,7 +201,7 @@ func (c *candidate) ifRoom(claim func() error) func() error {
 	if wait <= 0 || len(c.waiters) > 0 {
 		return claim
 	}
-	e.timers.after(min(wait, e.soon()/10), func() { e.submit(c) }) // there may be room by then
+	c.lookAfter(min(wait, e.soon()/10)) // there may be room by then
 	return nil
 }
 
