@@ -15,30 +15,11 @@ func init() { groups = append(groups, answerCases, lateCases) }
 // Answers that are lost after the write.
 var answerCases = []kase{
 	clustered("CLU-1", "a-slot-whose-claims-get-no-answer-runs-once", nil, func(c *cluster) {
-		p := c.period()
-		slot := midway(c.trial, p)
-		nodes := c.three(work("w", core.Every(p), nothing))
-		until(c.trial, slot.Add(-time.Millisecond))
-		for _, n := range nodes {
-			n.loseAnswers()
-		}
-		c.sleep(c.failover() / 20)
-		for _, n := range nodes {
-			n.end()
-		}
-		c.oncePromptly(slot)
+		c.claimed((*node).loseAnswers, c.failover()/20)
 	}),
 
 	clustered("CLU-1", "a-run-whose-end-gets-no-answer-is-recorded-once", nil, func(c *cluster) {
-		p := c.period()
-		slot := midway(c.trial, p)
-		nodes := c.three(work("w", core.Every(p), takes(p/4)))
-		until(c.trial, slot.Add(p/4-time.Millisecond))
-		lone := c.on(c.runs("w")[0])
-		lone.loseAnswers()
-		c.sleep(c.failover() / 10)
-		lone.end()
-		c.recordedOnce(nodes, lone, slot)
+		c.ended((*node).loseAnswers, c.failover()/10)
 	}),
 
 	clustered("CLU-10", "a-run-whose-renewals-get-no-answer-for-a-short-while-goes-on", nil, func(c *cluster) {
@@ -85,18 +66,7 @@ var answerCases = []kase{
 // Writes that arrive when their writer has given them up, and has read the record since.
 var lateCases = []kase{
 	clustered("CLU-1", "a-slot-whose-claims-arrive-late-runs-once", nil, func(c *cluster) {
-		p := c.period()
-		slot := midway(c.trial, p)
-		nodes := c.three(work("w", core.Every(p), nothing))
-		until(c.trial, slot.Add(-time.Millisecond))
-		for _, n := range nodes {
-			n.holdWrites()
-		}
-		c.sleep(c.failover() / 5)
-		for _, n := range nodes {
-			n.end()
-		}
-		c.oncePromptly(slot)
+		c.claimed((*node).holdWrites, c.failover()/5)
 	}),
 
 	clustered("CLU-1", "a-claim-that-arrives-when-another-has-run-the-slot-counts-for-nothing", nil, func(c *cluster) {
@@ -118,15 +88,7 @@ var lateCases = []kase{
 	}),
 
 	clustered("CLU-1", "a-run-whose-end-arrives-late-is-recorded-once", nil, func(c *cluster) {
-		p := c.period()
-		slot := midway(c.trial, p)
-		nodes := c.three(work("w", core.Every(p), takes(p/4)))
-		until(c.trial, slot.Add(p/4-time.Millisecond))
-		lone := c.on(c.runs("w")[0])
-		lone.holdWrites()
-		c.sleep(c.failover() / 5)
-		lone.end()
-		c.recordedOnce(nodes, lone, slot)
+		c.ended((*node).holdWrites, c.failover()/5)
 	}),
 
 	clustered("CLU-10", "a-renewal-that-arrives-when-another-has-taken-over-does-not-disturb-it", nil, func(c *cluster) {
@@ -154,10 +116,20 @@ var lateCases = []kase{
 	}),
 }
 
-// oncePromptly wants a slot, and the next two, to have run once each, the first within the
-// failover time and not as one that is run again.
-func (c *cluster) oncePromptly(slot time.Time) {
+// claimed has a slot fall due while the writes of all nodes suffer. It, and the next two,
+// run once each, the first within the failover time and not as one that is run again.
+func (c *cluster) claimed(suffer func(*node), while time.Duration) {
 	p := c.period()
+	slot := midway(c.trial, p)
+	nodes := c.three(work("w", core.Every(p), nothing))
+	until(c.trial, slot.Add(-time.Millisecond))
+	for _, n := range nodes {
+		suffer(n)
+	}
+	c.sleep(while)
+	for _, n := range nodes {
+		n.end()
+	}
 	until(c.trial, slot.Add(2*p+p/2))
 	runs := c.runs("w")
 	require.Equal(c, stamps(series(slot, p, 3)), stamps(c.slots("w")), "the slots that were run: each once")
@@ -168,10 +140,17 @@ func (c *cluster) oncePromptly(slot time.Time) {
 	c.holds("CLU-2", "CLU-9", "OBS-2")
 }
 
-// recordedOnce wants the run of a slot on a node to count, on all nodes, and the next
-// slot to be as usual.
-func (c *cluster) recordedOnce(nodes []*node, lone *node, slot time.Time) {
+// ended has a run end while the writes of its node suffer. The run counts on all nodes,
+// and the next slot is as usual.
+func (c *cluster) ended(suffer func(*node), while time.Duration) {
 	p := c.period()
+	slot := midway(c.trial, p)
+	nodes := c.three(work("w", core.Every(p), takes(p/4)))
+	until(c.trial, slot.Add(p/4-time.Millisecond))
+	lone := c.on(c.runs("w")[0])
+	suffer(lone)
+	c.sleep(while)
+	lone.end()
 	until(c.trial, slot.Add(p*3/4))
 	runs := c.runs("w")
 	require.Len(c, runs, 1, "runs of the slot")

@@ -18,56 +18,45 @@ func (c *cluster) has(fault string, it bool) {
 	runtime.Goexit()
 }
 
-// loseAnswers has the answers to the node get lost. It ends with heal, or with the case.
+// loseAnswers has the answers to the node get lost, until end or the end of the case.
 func (n *node) loseAnswers() {
-	n.suffer("LoseAnswers", n.c.faults.LoseAnswers)
+	n.suffer("LoseAnswers", n.c.faults.LoseAnswers, history.Cut, history.Healed)
 }
 
 // holdWrites keeps back what the node writes.
 func (n *node) holdWrites() {
-	n.suffer("HoldWrites", n.c.faults.HoldWrites)
+	n.suffer("HoldWrites", n.c.faults.HoldWrites, history.Cut, history.Healed)
 }
 
-// suffer begins a fault that lasts and cuts a node off, as far as its runs' ends are
-// concerned: it may not be in a position to record them.
-func (n *node) suffer(name string, fault func(string, bool)) {
+// suspend freezes the node, as far as the world can.
+func (n *node) suspend() {
+	n.suffer("Suspend", n.c.faults.Suspend, history.Frozen, history.Thawed)
+}
+
+// suffer begins a fault that lasts until end, or the end of the case. For the history the
+// node is cut off or frozen during it, since it may not be able to record its runs' ends.
+func (n *node) suffer(name string, fault func(string, bool), begins, ends history.Kind) {
 	c := n.c
 	c.has(name, fault != nil)
 	c.rough = true
-	n.watch.Suffer(history.Cut)
+	n.watch.Suffer(begins)
 	c.note("%s: %s", n.name, name)
 	fault(n.name, true)
 	n.over = func() {
 		c.note("%s: %s is over", n.name, name)
-		n.watch.Suffer(history.Healed)
+		n.watch.Suffer(ends)
 		fault(n.name, false)
 	}
 	c.cleanup(n.end)
 }
 
-// end ends what suffer or suspend began.
+// end ends what suffer began.
 func (n *node) end() {
 	over := n.over
 	n.over = nil
 	if over != nil {
 		over()
 	}
-}
-
-// suspend freezes the node, as far as the world can.
-func (n *node) suspend() {
-	c := n.c
-	c.has("Suspend", c.faults.Suspend != nil)
-	c.rough = true
-	n.watch.Suffer(history.Frozen)
-	c.note("%s is suspended", n.name)
-	c.faults.Suspend(n.name, true)
-	n.over = func() {
-		c.note("%s goes on", n.name)
-		n.watch.Suffer(history.Thawed)
-		c.faults.Suspend(n.name, false)
-	}
-	c.cleanup(n.end)
 }
 
 // failJoins has the node's next attempts to connect fail, and after that its next

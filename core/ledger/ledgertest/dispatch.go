@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,20 +66,9 @@ func RunDispatcher(t *testing.T, b DispatcherBackend) {
 	if b.Name == "" || b.New == nil {
 		t.Fatal("ledgertest: a DispatcherBackend needs a Name and a New")
 	}
-	for _, c := range dispatcherSuite {
-		if len(b.Only) > 0 && !slices.Contains(b.Only, c.about) {
-			continue
-		}
-		t.Run(c.String(), func(t *testing.T) {
-			failures, skipped := judgeDispatcher(t, b, c)
-			switch {
-			case len(failures) > 0:
-				t.Errorf("%s: a Dispatcher must do this: %s\n\n%s\n\nAgain: go test -run '^%s$'", b.Name, c.text, strings.Join(failures, "\n\n"), t.Name())
-			case skipped != "":
-				t.Skip(skipped)
-			}
-		})
-	}
+	runCases(t, b.Name+": a Dispatcher", dispatcherSuite, b.Only, func(t *testing.T, c kase) ([]string, string) {
+		return judgeDispatcher(t, b, c)
+	})
 }
 
 // judgeDispatcher runs one case, and returns what was wrong, or why it was left out.

@@ -28,10 +28,7 @@ var dispatchCases = []kase{
 	}),
 	dispatching("dispatch", "again-is-no-error-and-delivers-nothing", "a tick that is dispatched again, by any instance, is no error and is not delivered again: neither during its delivery nor after that", func(t *dispatchTrial) {
 		consumers, tick := t.starts(3), slot("w")
-		finish := make(chan struct{})
-		for _, c := range consumers {
-			c.does(t.holds(finish))
-		}
+		finish := t.hold(consumers...)
 		consumers[0].dispatch(tick)
 		t.by(soon, "the tick is delivered", func() bool { return t.inProgress() == 1 })
 		t.atOnce(consumers, func(c *consumer) { c.dispatch(tick) })
@@ -182,10 +179,7 @@ var deliveryCases = []kase{
 	}),
 	dispatching("delivery", "may-take-long", "a delivery that takes minutes goes on: its context does not end, and the tick is delivered to nobody else", func(t *dispatchTrial) {
 		consumers, tick := t.starts(2), slot("w")
-		finish := make(chan struct{})
-		for _, c := range consumers {
-			c.does(t.holds(finish))
-		}
+		finish := t.hold(consumers...)
 		consumers[0].dispatch(tick)
 		long := limit * 3 / 4
 		if t.wall {

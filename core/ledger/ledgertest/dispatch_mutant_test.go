@@ -3,7 +3,6 @@ package ledgertest
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,38 +28,19 @@ func TestDispatchMutants(t *testing.T) {
 	for _, m := range dispatchMutants {
 		t.Run(m.name, func(t *testing.T) {
 			b := DispatcherBackend{Name: m.name, New: func(*testing.T) DispatcherBroker { return brokenQueue(m.wrong) }}
-			for _, c := range dispatcherSuite {
-				if !slices.Contains(m.fails, c.String()) {
-					continue
-				}
-				failures, skipped := judgeDispatcher(t, b, c)
-				require.NotEmpty(t, failures, "%s found nothing wrong; skipped: %s", c, skipped)
-				if testing.Verbose() {
-					t.Logf("%s: %s", c, failures[0])
-				}
-			}
+			mustFail(t, dispatcherSuite, m.fails, func(c kase) ([]string, string) { return judgeDispatcher(t, b, c) })
 		})
 	}
 }
 
-// TestEveryDispatcherCaseHasAMutant keeps the suite honest: a case that nothing is seen to
-// fail is a case that tests nothing.
+// TestEveryDispatcherCaseHasAMutant is TestEveryCaseHasAMutant for the suite of Dispatchers.
 func TestEveryDispatcherCaseHasAMutant(t *testing.T) {
-	known, failed := map[string]bool{}, map[string]bool{}
-	for _, c := range dispatcherSuite {
-		require.False(t, known[c.String()], "two cases named %s", c)
-		known[c.String()] = true
-	}
+	fails := map[string][]string{}
 	for _, m := range dispatchMutants {
-		require.NotEmpty(t, m.fails, m.name)
-		for _, name := range m.fails {
-			require.True(t, known[name], "%s: no case is named %s", m.name, name)
-			failed[name] = true
-		}
+		require.NotContains(t, fails, m.name, "two mutants of one name")
+		fails[m.name] = m.fails
 	}
-	for name := range known {
-		require.True(t, failed[name], "no mutant fails %s", name)
-	}
+	eachHasAMutant(t, dispatcherSuite, fails)
 }
 
 // brokenDispatcher is a right Dispatcher with some methods replaced, and those of its Inbox.

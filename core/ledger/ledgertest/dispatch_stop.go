@@ -85,10 +85,7 @@ var outageCases = []kase{
 	dispatching("outage", "a-delivery-goes-on", "a delivery in progress goes on while the broker is away; its end is not lost, and the tick is not delivered again", func(t *dispatchTrial) {
 		t.needsDown()
 		consumers, tick := t.starts(2), slot("w")
-		finish := make(chan struct{})
-		for _, c := range consumers {
-			c.does(t.holds(finish))
-		}
+		finish := t.hold(consumers...)
 		consumers[0].dispatch(tick)
 		t.by(soon, "the tick is delivered", func() bool { return t.inProgress() == 1 })
 		t.down(true)
@@ -151,8 +148,7 @@ func (t *dispatchTrial) dispatchedAgain(c *consumer, tick core.Tick) {
 var stopCases = []kase{
 	dispatching("stop", "waits-for-deliveries", "Stop waits for the deliveries in progress, and returns nil soon after the last has ended", func(t *dispatchTrial) {
 		c := t.start()
-		finish := make(chan struct{})
-		c.does(t.holds(finish))
+		finish := t.hold(c)
 		c.dispatch(slots("w", 3)...)
 		t.by(soon, "three ticks are delivered", func() bool { return t.inProgress() == 3 })
 		stopped := t.stopping(c, limit)
@@ -186,8 +182,7 @@ var stopCases = []kase{
 		c, other := t.start(), t.open(0)
 		other.closed.Store(true)
 		other.mustStart()
-		finish := make(chan struct{})
-		c.does(t.holds(finish))
+		finish := t.hold(c)
 		first := slot("first")
 		c.dispatch(first)
 		t.delivered(soon, c, first)
@@ -214,8 +209,7 @@ var stopCases = []kase{
 	}),
 	dispatching("stop", "disturbs-no-other", "the deliveries of others go on when an instance stops", func(t *dispatchTrial) {
 		stays := t.start()
-		finish := make(chan struct{})
-		stays.does(t.holds(finish))
+		finish := t.hold(stays)
 		first, second := slot("first"), slot("second")
 		stays.dispatch(first)
 		t.delivered(soon, stays, first)

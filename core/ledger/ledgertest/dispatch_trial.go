@@ -114,6 +114,15 @@ func (t *dispatchTrial) holds(until <-chan struct{}) answer {
 	}
 }
 
+// hold has instances hold what they get until a channel is closed, which it returns.
+func (t *dispatchTrial) hold(consumers ...*consumer) (finish chan struct{}) {
+	finish = make(chan struct{})
+	for _, c := range consumers {
+		c.does(t.holds(finish))
+	}
+	return finish
+}
+
 // open makes an instance, not started.
 func (t *dispatchTrial) open(maxConcurrent int) *consumer {
 	c := &consumer{t: t, name: fmt.Sprintf("instance-%d", len(t.consumers)+1), limit: maxConcurrent}

@@ -30,16 +30,7 @@ type mutant struct {
 func TestMutants(t *testing.T) {
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			for _, c := range suite {
-				if !slices.Contains(m.fails, c.String()) {
-					continue
-				}
-				failures, skipped := judge(t, Backend{Name: m.name, New: m.new}, c)
-				require.NotEmpty(t, failures, "%s found nothing wrong; skipped: %s", c, skipped)
-				if testing.Verbose() {
-					t.Logf("%s: %s", c, failures[0])
-				}
-			}
+			mustFail(t, suite, m.fails, func(c kase) ([]string, string) { return judge(t, Backend{Name: m.name, New: m.new}, c) })
 		})
 	}
 }
@@ -47,16 +38,42 @@ func TestMutants(t *testing.T) {
 // TestEveryCaseHasAMutant keeps the suite honest: a case that nothing is seen to
 // fail is a case that tests nothing.
 func TestEveryCaseHasAMutant(t *testing.T) {
-	known := map[string]bool{}
-	for _, c := range suite {
+	fails := map[string][]string{}
+	for _, m := range mutants {
+		require.NotContains(t, fails, m.name, "two mutants of one name")
+		fails[m.name] = m.fails
+	}
+	eachHasAMutant(t, suite, fails)
+}
+
+// mustFail wants a mutant to fail cases.
+func mustFail(t *testing.T, cases []kase, fails []string, judge func(kase) (failures []string, skipped string)) {
+	t.Helper()
+	for _, c := range cases {
+		if !slices.Contains(fails, c.String()) {
+			continue
+		}
+		failures, skipped := judge(c)
+		require.NotEmpty(t, failures, "%s found nothing wrong; skipped: %s", c, skipped)
+		if testing.Verbose() {
+			t.Logf("%s: %s", c, failures[0])
+		}
+	}
+}
+
+// eachHasAMutant wants each case to be failed by a mutant. Fails has the cases that a
+// mutant fails, by the mutant's name.
+func eachHasAMutant(t *testing.T, cases []kase, fails map[string][]string) {
+	t.Helper()
+	known, failed := map[string]bool{}, map[string]bool{}
+	for _, c := range cases {
 		require.False(t, known[c.String()], "two cases named %s", c)
 		known[c.String()] = true
 	}
-	failed := map[string]bool{}
-	for _, m := range mutants {
-		require.NotEmpty(t, m.fails, m.name)
-		for _, name := range m.fails {
-			require.True(t, known[name], "%s: no case is named %s", m.name, name)
+	for mutant, names := range fails {
+		require.NotEmpty(t, names, mutant)
+		for _, name := range names {
+			require.True(t, known[name], "%s: no case is named %s", mutant, name)
 			failed[name] = true
 		}
 	}

@@ -59,15 +59,21 @@ func Run(t *testing.T, b Backend) {
 	if failures, _ := judge(t, b, opens); len(failures) > 0 { // otherwise each case would wait for it
 		t.Fatalf("ledgertest: %s: the store does not open, so no case was tried:\n\n%s", b.Name, strings.Join(failures, "\n\n"))
 	}
-	for _, c := range suite {
-		if len(b.Only) > 0 && !slices.Contains(b.Only, c.about) {
+	runCases(t, b.Name+": a store", suite, b.Only, func(t *testing.T, c kase) ([]string, string) { return judge(t, b, c) })
+}
+
+// runCases tries the cases, or those of some obligations alone. Who names what must fulfil
+// them.
+func runCases(t *testing.T, who string, cases []kase, only []string, judge func(*testing.T, kase) (failures []string, skipped string)) {
+	for _, c := range cases {
+		if len(only) > 0 && !slices.Contains(only, c.about) {
 			continue
 		}
-		t.Run(c.about+"/"+c.name, func(t *testing.T) {
-			failures, skipped := judge(t, b, c)
+		t.Run(c.String(), func(t *testing.T) {
+			failures, skipped := judge(t, c)
 			switch {
 			case len(failures) > 0:
-				t.Errorf("%s: a store must do this: %s\n\n%s\n\nAgain: go test -run '^%s$'", b.Name, c.text, strings.Join(failures, "\n\n"), t.Name())
+				t.Errorf("%s must do this: %s\n\n%s\n\nAgain: go test -run '^%s$'", who, c.text, strings.Join(failures, "\n\n"), t.Name())
 			case skipped != "":
 				t.Skip(skipped)
 			}
