@@ -1,10 +1,9 @@
 package conformance
 
-// A FaultyWorld is a World with faults that a network, a broker and a process have beside
-// those of World. They are a struct of functions, so that a world has those that it can,
-// and so that more can be added. The cases that need one which a world does not have are
-// skipped, and say so. The package ledgertest has a world with all of them, over any
-// ledger.Store.
+// A FaultyWorld is a World with more faults of a network, a broker and a process. They are
+// a struct of functions, so that a world can lack some and more can be added. A case that
+// needs a fault which the world lacks is skipped, with that reason. The package ledgertest
+// has a world with all of them, over any ledger.Store.
 type FaultyWorld interface {
 	World
 	Faults() Faults
@@ -23,9 +22,9 @@ type Faults struct {
 	// written, in its order, before the function returns.
 	HoldWrites func(node string, hold bool)
 
-	// Suspend freezes a node's operations on the broker and what it is told of changes,
+	// Suspend freezes a node's operations on the broker and the changes that it watches,
 	// as far as that can be done without its process: they wait, whatever their contexts
-	// say, and go on when that ends.
+	// say, and go on when the fault ends.
 	Suspend func(node string, suspend bool)
 
 	// FailJoins has a node's next attempts to connect fail at once, and after that its

@@ -13,7 +13,7 @@ import (
 
 func init() { groups = append(groups, toldCases) }
 
-// toldCases are about all that observers are told: each event once, with what belongs to
+// toldCases are about all events that observers get: each event once, with what belongs to
 // it, and nothing else.
 var toldCases = []kase{
 	{rule: "OBS-2", name: "observers-are-told-of-each-run-attempt-and-skip-once-with-all-that-belongs-to-it",

@@ -290,7 +290,7 @@ func (s *source) mayTake() bool {
 }
 
 // wait waits until there may be something to be had, at most so long, or longer while the
-// source is shy. It tells whether to go on.
+// source is shy. It returns whether to go on.
 func (s *source) wait(most time.Duration) bool {
 	for ; most > 0; most = s.shyFor() {
 		timer := time.NewTimer(most)

@@ -253,8 +253,9 @@ func (c *candidate) tellJob() {
 	}
 }
 
-// tellOver tells the job of a long-running worker that does not run here whether the
-// cluster is done with it: one at a time, so that what came last is told last.
+// tellOver sets in the job of a long-running worker that does not run here whether the
+// worker has ended for good in the cluster. Calls wait for each other, so that the last
+// state is set last.
 func (c *candidate) tellOver() {
 	if !c.job.LongRunning() {
 		return

@@ -226,8 +226,8 @@ type watcher struct {
 	watched ledger.Watcher
 }
 
-// Watch implements ledger.Watcher. What it is not told of during a fault it is told of
-// when that is over.
+// Watch implements ledger.Watcher. During a fault it keeps changes back, and reports them
+// when the fault is over.
 func (w watcher) Watch(ctx context.Context, changed func(ledger.State), ready func()) error {
 	pass := func() bool {
 		for _, s := range []*state{&w.suspended, &w.cut, &w.away, &w.deaf} {

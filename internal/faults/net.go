@@ -69,8 +69,8 @@ func (n *Net) LoseAnswers(node string, lose bool) {
 // is lost.
 func (n *Net) HoldWrites(node string, hold bool) { n.link(node).holdWrites(hold) }
 
-// Suspend stops a node's operations on the store, and what it is told of changes, or
-// has them go on. An operation waits whatever its context says, as in a process that is
+// Suspend stops a node's operations on the store and the changes that it watches, or has
+// them go on. An operation waits whatever its context says, as in a process that is
 // frozen: its answer comes when the node goes on, if it had been sent, and else the error
 // of its context.
 func (n *Net) Suspend(node string, suspend bool) { n.link(node).suspended.set(suspend) }

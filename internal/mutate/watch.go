@@ -17,7 +17,7 @@ var signs = []*regexp.Regexp{
 	regexp.MustCompile(`^((?:panic|fatal error): .*)`),
 }
 
-// progress is how a line begins that tells of a test's progress.
+// progress is the prefix of the lines that report a test's progress.
 var progress = regexp.MustCompile(`^(=== | *--- )`)
 
 // A transcript is what a test binary prints with -test.v. It keeps the signs of a failure
