@@ -18,6 +18,9 @@ import (
 // author of one. NewQueue makes one. Its methods may be called from any goroutine.
 type Queue struct {
 	recovery time.Duration // after which the ticks of an instance that is cut off go to others
+	// courtesy is how long an instance leaves a tick to its sender. An instance whose clock
+	// is behind would have to wait with the tick, and the later slots with it.
+	courtesy time.Duration
 
 	mu       sync.Mutex
 	known    map[string]*queued // by the tick's ID: the ticks in the queue, and those that ended in the last keptFor
@@ -33,6 +36,7 @@ type Queue struct {
 type queued struct {
 	tick    core.Tick
 	sent    time.Time
+	sender  *QueueDispatcher          // the instance that was the first to dispatch it
 	since   time.Time                 // when it last became one that waits
 	holder  *QueueDispatcher          // nil while it waits, is put off, or has ended
 	refused map[*QueueDispatcher]bool // the instances that could not run it
@@ -61,8 +65,8 @@ const (
 // NewQueue returns an empty queue.
 func NewQueue() *Queue {
 	return &Queue{
-		recovery: QueueRecovery,
-		known:    map[string]*queued{}, failures: map[string]error{},
+		recovery: QueueRecovery, courtesy: time.Millisecond,
+		known: map[string]*queued{}, failures: map[string]error{},
 		members: map[*QueueDispatcher]bool{}, changed: make(chan struct{}),
 	}
 }
@@ -245,7 +249,7 @@ func (d *QueueDispatcher) Dispatch(ctx context.Context, tick core.Tick) error {
 	q := d.queue
 	q.forget()
 	if id := tick.ID(); q.known[id] == nil {
-		e := &queued{tick: tick, sent: time.Now()}
+		e := &queued{tick: tick, sent: time.Now(), sender: d}
 		q.known[id] = e
 		q.put(e)
 	}
@@ -330,8 +334,15 @@ func (d *QueueDispatcher) take() (e *queued, again time.Duration) {
 	}
 	full := d.limit > 0 && d.held >= d.limit
 	for i, e := range q.waiting {
-		if left := leftFor - time.Since(e.since); left > 0 && (full || e.refused[d]) {
-			again = cmp.Or(again, left)
+		var leave time.Duration
+		switch {
+		case full || e.refused[d]:
+			leave = leftFor
+		case e.sender != d:
+			leave = q.courtesy
+		}
+		if left := leave - time.Since(e.since); left > 0 {
+			again = min(cmp.Or(again, left), left)
 			continue
 		}
 		q.waiting = slices.Delete(q.waiting, i, i+1)
