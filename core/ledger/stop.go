@@ -43,15 +43,22 @@ func (e *engine) Stop(ctx context.Context) error {
 	}
 	errs = append(errs, <-deliveries)
 	e.shut()
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
-	defer cancel()
 	if !e.host.Disabled {
-		_ = e.store.Leave(closing, e.host.Instance) // when no beat is sent any more; else it is found out by its silence
+		leaving, cancel := e.lastWords(ctx)
+		_ = e.store.Leave(leaving, e.host.Instance) // when no beat is sent any more; else it is found out by its silence
+		cancel()
 	}
+	closing, cancel := e.lastWords(ctx) // of its own: a slow answer to Leave must not fail it
+	defer cancel()
 	if err := e.store.Close(closing); err != nil {
 		errs = append(errs, fmt.Errorf("close the connection: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// lastWords returns the context of one of the last calls of the store.
+func (e *engine) lastWords(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), e.patience(ctx))
 }
 
 // patience is how long the last words to the broker may take: not long where it
